@@ -1,0 +1,1 @@
+"""Mail: `message` writes it, the other files are ways to hand it over."""

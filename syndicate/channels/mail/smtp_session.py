@@ -1,0 +1,283 @@
+"""One SMTP connection (RFC 5321): replies read strictly, every wait with a deadline, nothing said out of turn."""
+
+import asyncio
+import re
+import ssl
+from asyncio import StreamReader, StreamWriter
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
+
+from syndicate.net import connect
+
+QUIT_SECONDS = 2.0
+_MOST_LINES = 100  # of one reply
+_MOST_OCTETS = 2048  # of one line; RFC 5321 §4.5.3.1.5 says 512, relays with long greetings say more
+_MOST_TEXT = 500  # characters kept of a reply
+_REPLY_LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?")
+_ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |$)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmtpConfig:
+    """A relay. It is trusted: its address comes from the configuration only."""
+
+    kind: ClassVar[str] = "smtp"
+    name: str
+    host: str
+    port: int
+    ehlo_name: str
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    connections: int = 4
+    timeout_seconds: float = 60.0  # for a connection, and for each step
+    final_timeout_seconds: float = 600.0  # for the answer to the final dot, RFC 5321 §4.5.3.2.6
+    idle_seconds: float = 10.0  # an unused connection is given back after this long
+
+
+class Trouble(Exception):
+    """The connection can't be used (any further). Ends one exchange; becomes an `Outcome` in smtp.py."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code, self.text = code, text
+        super().__init__(f"{code}: {text}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the relay answered."""
+
+    number: int
+    lines: tuple[str, ...]
+
+    @property
+    def is_yes(self) -> bool:
+        """2yz: done."""
+        return self.number // 100 == 2
+
+    @property
+    def is_final_no(self) -> bool:
+        """5yz: never."""
+        return self.number // 100 == 5
+
+    @property
+    def code(self) -> str:
+        """With the enhanced status code (RFC 3463) where there is one: "250 2.0.0"."""
+        enhanced = _ENHANCED.match(self.lines[0])
+        return f"{self.number} {enhanced[0]}" if enhanced else str(self.number)
+
+    @property
+    def text(self) -> str:
+        """The words, for people."""
+        words = (_ENHANCED.sub("", line, count=1) if _ENHANCED.match(line) else line for line in self.lines)
+        return " ".join(word.strip() for word in words)[:_MOST_TEXT]
+
+
+class Session:
+    """A connection that has been greeted, encrypted and signed in as the configuration says."""
+
+    def __init__(self, reader: StreamReader, writer: StreamWriter, config: SmtpConfig) -> None:
+        self._reader, self._writer, self._config = reader, writer, config
+        self._extensions: Mapping[str, str] = {}
+        self._open = True
+        self.at_rest = False  # between two messages
+        self.used = 0  # messages
+
+    @classmethod
+    async def start(cls, config: SmtpConfig, context: ssl.SSLContext | None) -> Self:
+        """Connect and come to the point where MAIL may be said. Raises Trouble."""
+        implicit = context if config.tls == "tls" else None
+        try:
+            reader, writer = await connect.open_stream(
+                config.host, config.port, tls=implicit, connect_seconds=config.timeout_seconds
+            )
+        except OSError as trouble:
+            raise _from_os("connect", trouble) from None
+        session = cls(reader, writer, config)
+        try:
+            await session._greet(context)
+        except BaseException:
+            session.drop()
+            raise
+        session.at_rest = True
+        return session
+
+    async def is_ready(self) -> bool:
+        """Open, and the relay hasn't said anything unasked: a stray answer would be taken for the next one's."""
+        return self._open and self.at_rest and not await self._has_unread()
+
+    def offers(self, extension: str) -> bool:
+        """Whether the relay announced it."""
+        return extension in self._extensions
+
+    async def ask(self, line: str, *, expect: int | None = None) -> Reply:
+        """Say one line, read one reply. Raises Trouble, also when `expect` is given and another number comes."""
+        reply = await self.exchange(line.encode("ascii") + b"\r\n", seconds=self._config.timeout_seconds)
+        if expect is not None and reply.number != expect:
+            raise Trouble(reply.code, f"{_blame(reply)}{line.partition(' ')[0]}: {reply.text}")
+        return reply
+
+    async def exchange(self, data: bytes, *, seconds: float) -> Reply:
+        """Write, then read one reply. Raises Trouble."""
+        try:
+            async with asyncio.timeout(seconds):
+                self._writer.write(data)
+                await self._writer.drain()
+                return await self._read_reply()
+        except OSError as trouble:
+            raise _from_os("connection", trouble) from None
+
+    async def put(self, data: bytes) -> None:
+        """Returns when all of it has left for the kernel and the relay hasn't interrupted. Raises Trouble."""
+        try:
+            async with asyncio.timeout(self._config.timeout_seconds):
+                self._writer.write(data)
+                await self._writer.drain()
+        except OSError as trouble:
+            raise _from_os("connection", trouble) from None
+        if await self._has_unread():
+            raise Trouble("connection", "the relay answered or hung up before the message was complete")
+
+    async def reset(self) -> None:
+        """Back to rest after a no."""
+        await self.ask("RSET", expect=250)
+        self.at_rest = True
+
+    async def quit(self) -> None:
+        """Say good-bye; doesn't wait long for an answer."""
+        with suppress(Trouble):
+            await self.exchange(b"QUIT\r\n", seconds=QUIT_SECONDS)
+        self.drop()
+
+    def leave(self) -> None:
+        """Say good-bye without waiting, where there is still somebody to say it to."""
+        if not (self._open and self.at_rest):
+            self.drop()
+            return
+        self._open = False
+        self._writer.write(b"QUIT\r\n")
+        self._writer.close()
+
+    def drop(self) -> None:
+        """Hang up at once. What was not written stays unwritten, so half a message can't become a whole one."""
+        self._open = False
+        self._writer.transport.abort()
+
+    async def _greet(self, context: ssl.SSLContext | None) -> None:
+        self._write_through()
+        banner = await self.exchange(b"", seconds=self._config.timeout_seconds)
+        if banner.number != 220:
+            raise Trouble(banner.code, f"{_blame(banner)}the greeting: {banner.text}")
+        await self._hello()
+        if self._config.tls == "starttls" and context is not None:
+            await self._encrypt(context)
+        if self._config.username is not None and self._config.password is not None:
+            await self._sign_in(self._config.username, self._config.password)
+
+    async def _hello(self) -> None:
+        reply = await self.ask(f"EHLO {self._config.ehlo_name}", expect=250)
+        words = [line.upper().partition(" ") for line in reply.lines[1:]]
+        self._extensions = {keyword: parameters for keyword, _, parameters in words}
+
+    async def _encrypt(self, context: ssl.SSLContext) -> None:
+        """What was said in clear is forgotten, and nothing more is said so (RFC 3207 §4.2)."""
+        if not self.offers("STARTTLS"):
+            raise Trouble("tls", "our set-up: the relay doesn't offer STARTTLS, and nothing is sent unencrypted")
+        await self.ask("STARTTLS", expect=220)
+        try:
+            self._reader, self._writer = await connect.start_tls(
+                self._reader, self._writer, context=context, host=self._config.host
+            )
+        except OSError as trouble:
+            raise _from_os("tls", trouble) from None
+        self._write_through()
+        await self._hello()
+
+    async def _sign_in(self, username: str, password: str) -> None:
+        offered = self._extensions.get("AUTH", "").split()
+        if "PLAIN" in offered:  # RFC 4616
+            secret = _base64(f"\0{username}\0{password}")
+            reply = await self.ask(f"AUTH PLAIN {secret}")
+        elif "LOGIN" in offered:
+            secret = _base64(password)
+            await self._ask_in_private("AUTH LOGIN", 334)
+            await self._ask_in_private(_base64(username), 334)
+            reply = await self.ask(secret)
+        else:
+            raise Trouble("auth", "our set-up: the relay offers neither AUTH PLAIN nor AUTH LOGIN")
+        if reply.number != 235:
+            words = reply.text.replace(secret, "…")
+            raise Trouble(reply.code, f"our set-up: the relay didn't take user name and password: {words}")
+
+    async def _ask_in_private(self, line: str, expect: int) -> None:
+        reply = await self.ask(line)
+        if reply.number != expect:
+            raise Trouble(reply.code, "our set-up: the relay broke off AUTH LOGIN")
+
+    async def _read_reply(self) -> Reply:
+        lines: list[str] = []
+        numbers: set[int] = set()
+        for _ in range(_MOST_LINES):
+            number, more, text = await self._read_line()
+            lines.append(text)
+            numbers.add(number)
+            if len(numbers) > 1:
+                raise Trouble("garbled", "a reply with two numbers")
+            if not more:
+                return Reply(number=number, lines=tuple(lines))
+        raise Trouble("garbled", f"a reply of more than {_MOST_LINES} lines")
+
+    async def _read_line(self) -> tuple[int, bool, str]:
+        try:
+            raw = await self._reader.readline()
+        except ValueError:  # what asyncio says to a line over its limit
+            raise Trouble("garbled", "a reply without an end") from None
+        if not raw.endswith(b"\n"):
+            raise Trouble("connection", "the relay hung up")
+        hit = _REPLY_LINE.fullmatch(raw[:-2].decode("ascii", "replace"))
+        if hit is None or not raw.endswith(b"\r\n") or len(raw) > _MOST_OCTETS:
+            raise Trouble("garbled", "a line that is no SMTP reply")
+        return int(hit[1]), hit[2] == "-", _printable(hit[3] or "")
+
+    async def _has_unread(self) -> bool:
+        """A read with no time to wait gives only what lies in the buffer; an ended connection counts as unread."""
+        try:
+            async with asyncio.timeout(0):
+                await self._reader.read(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def _write_through(self) -> None:
+        """`drain` shall mean that our own buffer is empty: a relay that stops reading is then noticed before the dot.
+
+        Not high=0: asyncio's TLS transport would stay paused with an empty buffer.
+        """
+        self._writer.transport.set_write_buffer_limits(high=1, low=0)
+
+
+def _blame(reply: Reply) -> str:
+    """A never that was said before any recipient was named is about us."""
+    return "our set-up: " if reply.is_final_no else ""
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+def _from_os(where: str, trouble: OSError) -> Trouble:
+    if isinstance(trouble, ssl.SSLError):
+        return Trouble("tls", f"our set-up: no trusted encrypted connection ({trouble.reason or trouble})")
+    if isinstance(trouble, TimeoutError):
+        return Trouble("timeout", "no answer in time")
+    return Trouble(where, trouble.strerror or str(trouble) or "the connection was lost")

@@ -1,0 +1,1 @@
+"""Pushes to partners' endpoints, one file a kind."""

@@ -1,0 +1,93 @@
+"""Editions: which stories an issue holds, when it may go out, and whether its books balance."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from syndicate.domain.article import Article, ArticleState
+from syndicate.domain.change import Change, ChangeKind
+from syndicate.domain.newsletter import Newsletter
+
+
+class EditionState(StrEnum):
+    """The life of an edition."""
+
+    COMPOSING = "composing"  # candidates are being written down; nothing may be sent
+    HELD = "held"  # frozen, waits for a person
+    FROZEN = "frozen"  # content and candidates are final; being sent
+    DONE = "done"  # every delivery is settled and the books balance
+    CANCELLED = "cancelled"
+
+
+class LeftOut(StrEnum):
+    """Why a story of the span is not in the edition."""
+
+    MAX = "max"  # more stories than the newsletter takes
+    UNPRINTABLE = "unprintable"  # its text can't be shown in a mail; the operator is told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One issue of a newsletter for one slot. `cut_from` < seq ≤ `cut_to` is its span of the change log."""
+
+    id: int
+    newsletter: str
+    slot: str
+    slot_at: datetime
+    state: EditionState
+    cut_from: int
+    cut_to: int
+    subject: str = ""
+    content_hash: str = ""
+    created_at: datetime
+    frozen_at: datetime | None = None
+    done_at: datetime | None = None
+    why: str = ""  # of a hold or a cancellation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What goes into an edition, best first, and what its maximum leaves out for good."""
+
+    stories: tuple[Article, ...]
+    left_out: tuple[Article, ...]
+
+
+def choose_stories(
+    newsletter: Newsletter, changes: Iterable[Change], newest: Mapping[str, Article], told: frozenset[str]
+) -> Choice:
+    """Articles first published (or first restored) in the span, in their newest version at the cut, newest first.
+
+    Updates never mail again, nor does a story that an earlier edition of this newsletter told or left out (`told`).
+    A story withdrawn by the cut stays out, and so does a first import, unless its source says that it may be mailed.
+    `newest` maps article ids to how they stand at the cut.
+    """
+    first_shown = (ChangeKind.PUBLISHED, ChangeKind.RESTORED)
+    ids = {change.article_id for change in changes if change.kind in first_shown and not change.baseline} - told
+    candidates = [newest[i] for i in ids if i in newest]
+    fit = [a for a in candidates if a.state is ArticleState.PUBLISHED and newsletter.selection.holds(a)]
+    fit.sort(key=lambda a: (a.sort_at, a.id), reverse=True)
+    return Choice(stories=tuple(fit[: newsletter.max]), left_out=tuple(fit[newsletter.max :]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """The count of an edition's candidates by where they ended. They must balance before it is called done."""
+
+    candidates: int
+    accepted: int = 0
+    refused: int = 0
+    uncertain: int = 0
+    excluded: int = 0
+    open: int = 0  # due, claimed, sending or deferred
+
+    @property
+    def balance(self) -> bool:
+        """Candidates = accepted + refused + uncertain + excluded + what is still open."""
+        return self.candidates == self.accepted + self.refused + self.uncertain + self.excluded + self.open
+
+    @property
+    def settled(self) -> bool:
+        """Balanced, with nothing open."""
+        return self.balance and self.open == 0

@@ -1,0 +1,41 @@
+"""Newsletters: a product with a Selection, a rhythm, a template and a sender."""
+
+from dataclasses import dataclass
+
+from syndicate.domain.selection import Selection
+from syndicate.domain.slot import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Newsletter:
+    """What the operator promised the readers of one product."""
+
+    name: str
+    title: str
+    selection: Selection
+    schedule: Schedule
+    timezone: str
+    sender_name: str
+    sender_address: str
+    channel: str  # name of a mail channel
+    template: str = "digest"
+    subject: str = "{title}: {lead}"  # {title} {date} {lead}: replaced once, nothing else is
+    language: str = "id"
+    description: str = ""
+    min: int = 1
+    max: int = 15
+    skip_empty: bool = True
+    reply_to: str = ""
+
+
+def subject_line(newsletter: Newsletter, *, lead: str, date: str) -> str:
+    """The subject of an edition. One pass over the pattern, so a headline with braces stays as it is."""
+    values = {"{title}": newsletter.title, "{date}": date, "{lead}": lead}
+    out, rest = "", newsletter.subject
+    while rest:
+        hit = min((k for k in values if k in rest), key=rest.index, default=None)
+        if hit is None:
+            return out + rest
+        before, rest = rest.split(hit, 1)
+        out += before + values[hit]
+    return out

@@ -1,0 +1,119 @@
+"""Links that need no password: each names one person, one purpose and one newsletter, and can't be forged or altered.
+
+A token is `base64url(version · key id · subscriber · newsletter · generation · MAC)`, 44 characters: short enough to
+keep List-Unsubscribe on one line (RFC 8058 §3.1). Every purpose has a key of its own, so a forwarded mail's
+unsubscribe link can't open the preferences. VERP tokens are lower-case base32, since mail systems fold case.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+_VERSION = 1
+_MAC = 16  # bytes
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{44}")
+_VERP = re.compile(r"[a-z2-7]{29}")
+_VERP_MAC = 10  # bytes
+
+
+class Purpose(StrEnum):
+    """What a link may do."""
+
+    UNSUBSCRIBE = "unsub"
+    VIEW = "view"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """What a valid link says."""
+
+    purpose: Purpose
+    subscriber: int
+    newsletter: int  # first 4 bytes of a digest of its name, see `name_number`
+    generation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyring:
+    """The master keys by number. The highest signs; unsubscribe links signed by any of them work for ever."""
+
+    keys: Mapping[int, bytes]
+
+    @property
+    def newest(self) -> int:
+        """The number of the key that signs."""
+        return max(self.keys)
+
+    def key(self, number: int, purpose: str) -> bytes:
+        """The key of one purpose."""
+        return hmac.digest(self.keys[number], f"v{_VERSION}/{purpose}".encode(), "sha256")
+
+
+def name_number(name: str) -> int:
+    """A newsletter's name as four bytes: a token doesn't say which one to whoever reads it."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big")
+
+
+def make_token(ring: Keyring, token: Token) -> str:
+    """Sign with the newest key."""
+    number = ring.newest
+    body = (
+        bytes([_VERSION, number])
+        + token.subscriber.to_bytes(8, "big")
+        + token.newsletter.to_bytes(4, "big")
+        + token.generation.to_bytes(3, "big")
+    )
+    mac = hmac.digest(ring.key(number, token.purpose), body, "sha256")[:_MAC]
+    return base64.urlsafe_b64encode(body + mac).decode()
+
+
+def read_token(ring: Keyring, purpose: Purpose, text: str) -> Token | None:
+    """What the link says, or None. Strict: one spelling per token (base64 alone accepts several)."""
+    if not _TOKEN.fullmatch(text):
+        return None
+    raw = base64.urlsafe_b64decode(text)
+    body, mac = raw[:-_MAC], raw[-_MAC:]
+    if base64.urlsafe_b64encode(raw).decode() != text or body[0] != _VERSION or body[1] not in ring.keys:
+        return None
+    if not hmac.compare_digest(mac, hmac.digest(ring.key(body[1], purpose), body, "sha256")[:_MAC]):
+        return None
+    return Token(
+        purpose=purpose,
+        subscriber=int.from_bytes(body[2:10], "big"),
+        newsletter=int.from_bytes(body[10:14], "big"),
+        generation=int.from_bytes(body[14:17], "big"),
+    )
+
+
+def verp_token(ring: Keyring, delivery: int) -> str:
+    """The token of a bounce address (RFC 5321 §4.5.3.1.1 leaves 64 octets): key number, delivery, MAC in base32."""
+    number = ring.newest
+    body = bytes([number]) + delivery.to_bytes(7, "big")
+    mac = hmac.digest(ring.key(number, "verp"), body, "sha256")[:_VERP_MAC]
+    return base64.b32encode(body + mac).decode().rstrip("=").lower()
+
+
+def read_verp(ring: Keyring, text: str) -> int | None:
+    """The delivery a bounce address names, or None. Case is folded, as mail systems do."""
+    folded = text.lower()
+    if not _VERP.fullmatch(folded):
+        return None
+    raw = base64.b32decode(folded.upper() + "=" * (-len(folded) % 8))
+    body, mac = raw[:8], raw[8:]
+    if body[0] not in ring.keys:
+        return None
+    good = hmac.digest(ring.key(body[0], "verp"), body, "sha256")[:_VERP_MAC]
+    return int.from_bytes(body[1:], "big") if hmac.compare_digest(mac, good) else None
+
+
+def delivery_name(ring: Keyring, edition: int, subscriber: int) -> str:
+    """The stable, unguessable left side of a Message-ID, the same however often a delivery is tried.
+
+    Always by the oldest key, so a rotation between two tries doesn't rename it.
+    """
+    raw = hmac.digest(ring.key(min(ring.keys), "message-id"), f"{edition}/{subscriber}".encode(), "sha256")[:10]
+    return f"e{edition}.{base64.b32encode(raw).decode().lower()}"

@@ -1,0 +1,37 @@
+"""Atom 1.0 (RFC 4287)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from syndicate.domain.article import Article
+from syndicate.domain.feed import Feed, Site
+from syndicate.formats.pack import digest_of
+from syndicate.formats.prefixes import ATOM_PREFIXES
+from syndicate.formats.wording import WORDS
+
+_TAIL = b"</feed>"
+
+
+class Atom:
+    """The precise format: languages, links and update times. feedgen is loaded only when something is built."""
+
+    name = "atom"
+    media_type = "application/atom+xml; charset=utf-8"
+    flavour = f"atom-1-{digest_of(WORDS, ATOM_PREFIXES)}"
+
+    def fragment(self, article: Article, site: Site) -> bytes:
+        """One `entry`."""
+        from syndicate.formats import entry
+
+        return entry.atom_fragment(article, site)
+
+    def parts(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> tuple[bytes, ...]:
+        """Everything before the first entry, the entries, the end tag."""
+        from syndicate.formats import entry
+
+        empty: bytes = entry.atom_feed(feed, site, updated=updated).atom_str()
+        return (empty.removesuffix(_TAIL), *fragments, _TAIL)
+
+    def document(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> bytes:
+        """Byte for byte what feedgen writes for the whole feed."""
+        return b"".join(self.parts(feed, site, fragments, updated=updated))

@@ -1,0 +1,158 @@
+"""What every feed says about an article: decided here once, so that RSS, Atom, JSON Feed and mail agree."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from syndicate.domain.article import Article, ArticleState, Picture
+from syndicate.domain.feed import Site
+from syndicate.domain.markup import excerpt
+from syndicate.formats.dates import reading_language, short_date, whole_second
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "id": {
+        "withdrawn_title": "[DITARIK] {title}",
+        "withdrawn": "Artikel ini ditarik oleh redaksi pada {date}.",
+        "note": "Catatan redaksi, {date}:",
+    },
+    "en": {
+        "withdrawn_title": "[WITHDRAWN] {title}",
+        "withdrawn": "This article was withdrawn by the newsroom on {date}.",
+        "note": "Editor’s note, {date}:",
+    },
+}
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+# RFC 3986 §2.2 and §2.3: what may stand unquoted in a path, query or fragment, besides letters and digits.
+_URI_SAFE = "%-._~!$&'()*+,;=:@/?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """The lead picture with the address under which readers get it."""
+
+    url: str
+    picture: Picture
+
+    @property
+    def alt(self) -> str:
+        """Never empty if the newsroom wrote anything about the picture."""
+        return self.picture.alt or self.picture.caption
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """An article as a feed shows it, after corrections and withdrawals have had their say."""
+
+    title: str
+    link: str
+    summary: str
+    body: str
+    published: datetime
+    modified: datetime
+    language: str
+    image: Image | None
+    state: str  # "", "corrected" or "withdrawn"
+    note: str
+
+
+def wording(article: Article, site: Site) -> Wording:
+    """How `article` reads now. Raises ValueError when one of its addresses is no absolute http(s) URL."""
+    if article.state is ArticleState.WITHDRAWN:
+        return _withdrawn(article, site)
+    content = article.content
+    image = image_of(article, site)
+    note = article.note if article.loud_at else ""
+    lead_in = _note(article, site) if note else ""
+    return Wording(
+        title=content.title,
+        link=article_url(article, site),
+        summary=content.summary or excerpt(content.body_html),
+        body=lead_in + _figure(image, content.body_html) + content.body_html,
+        published=whole_second(content.published),
+        modified=_modified(article),
+        language=language_tag(content.language),
+        image=image,
+        state="corrected" if note else "",
+        note=note,
+    )
+
+
+def article_url(article: Article, site: Site) -> str:
+    """The newsroom's own page, or ours where it has none."""
+    return web_address(article.content.url or f"{site.public_url}/articles/{article.id}")
+
+
+def image_of(article: Article, site: Site) -> Image | None:
+    """The lead picture: from our own store when we hold it, else from the newsroom."""
+    picture = article.content.picture
+    if picture is None or not (picture.media or picture.url):
+        return None
+    url = f"{site.public_url}/media/{picture.media}" if picture.media else web_address(picture.url or "")
+    return Image(url=url, picture=picture)
+
+
+def web_address(url: str) -> str:
+    """`url` as an absolute http(s) URI (RFC 3986): host in A-labels, the rest percent-encoded. Else ValueError."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError(f"{url!r} is not an absolute http(s) address")
+    host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode("ascii")
+    host = f"[{host}]" if ":" in host else host
+    netloc = f"{host}:{parts.port}" if parts.port else host
+    path, query, fragment = (
+        quote(_STRAY_PERCENT.sub("%25", text), safe=_URI_SAFE) for text in (parts.path, parts.query, parts.fragment)
+    )
+    return urlunsplit((parts.scheme, netloc, path, query, fragment))
+
+
+def language_tag(code: str) -> str:
+    """BCP 47; Java's `in` for Indonesian, which content systems still write, is an error there."""
+    return re.sub(r"^in(?=-|$)", "id", code)
+
+
+def _modified(article: Article) -> datetime:
+    """When readers must look again. A correction moves it even if the newsroom's own date stood still."""
+    updated = article.content.updated
+    return whole_second(max(updated, article.changed_at) if article.loud_at else updated)
+
+
+def _withdrawn(article: Article, site: Site) -> Wording:
+    words = WORDS[reading_language(article.content.language)]
+    date = _date(article.changed_at, article, site)
+    notice = " ".join(filter(None, (words["withdrawn"].format(date=date), article.note)))
+    return Wording(
+        title=words["withdrawn_title"].format(title=article.content.title),
+        link=article_url(article, site),
+        summary=notice,
+        body=f"<p>{escape(notice, quote=False)}</p>",
+        published=whole_second(article.content.published),
+        modified=whole_second(article.changed_at),
+        language=language_tag(article.content.language),
+        image=None,
+        state="withdrawn",
+        note=article.note,
+    )
+
+
+def _note(article: Article, site: Site) -> str:
+    words = WORDS[reading_language(article.content.language)]
+    label = words["note"].format(date=_date(article.loud_at or article.changed_at, article, site))
+    return f"<p><strong>{label}</strong> {escape(article.note, quote=False)}</p>"
+
+
+def _date(at: datetime, article: Article, site: Site) -> str:
+    return short_date(at, zone=site.timezone, language=reading_language(article.content.language))
+
+
+def _figure(image: Image | None, body: str) -> str:
+    """The lead picture for readers that show only the body; nothing when the body shows it already."""
+    if image is None or any(url and escape(url) in body for url in (image.url, image.picture.url)):
+        return ""
+    picture = image.picture
+    size = "".join(f' {k}="{v}"' for k, v in (("width", picture.width), ("height", picture.height)) if v)
+    caption = " ".join(filter(None, (picture.caption, f"({picture.credit})" if picture.credit else "")))
+    under = f"<figcaption>{escape(caption, quote=False)}</figcaption>" if caption else ""
+    return f'<figure><img src="{escape(image.url)}" alt="{escape(image.alt)}"{size}>{under}</figure>'

@@ -1,0 +1,192 @@
+"""Change log → edition. At a slot, what was published since the last cut becomes one frozen issue of a newsletter.
+
+Nothing is chosen by date: an edition holds the span of the change log between two cuts, so a back-dated or late story
+is neither lost nor told twice. Running a composition again after a crash goes on with the same cut.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from syndicate.domain.article import Article
+from syndicate.domain.change import Change
+from syndicate.domain.edition import Choice, Edition, EditionState, LeftOut, choose_stories
+from syndicate.domain.feed import Site
+from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.slot import Slot
+from syndicate.formats.digest import DigestView, Rendered, render
+from syndicate.store import articles, changes, editions, sources
+from syndicate.store.db import Database
+from syndicate.store.editions import Story, Variant
+
+VARIANT = "all"  # the one rendering that everybody gets
+_SPAN = 5000  # changes read at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """What editions are made with."""
+
+    site: Site
+    templates: Path
+    sources: tuple[str, ...]
+    mark: Callable[[], str]  # 16 random letters: the name of the holes in one rendering
+
+
+class Composition(StrEnum):
+    """How a composition ended."""
+
+    READY = "ready"  # written down; enqueue.py freezes it
+    EMPTY = "empty"  # nothing to say, and the newsletter skips then
+    WAITS = "waits"  # a first import or an earlier edition must be whole first
+    EXISTS = "exists"  # this slot has its edition already
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeReport:
+    """What became of a slot."""
+
+    newsletter: str
+    slot: str
+    composition: Composition
+    edition: Edition | None = None
+    why: str = ""
+
+
+def cut_name(newsletter: str) -> str:
+    """The newsletter's place in the change log."""
+    return f"newsletter:{newsletter}"
+
+
+def edition_url(site: Site, newsletter: str, slot: str) -> str:
+    """Where an edition is read in a browser."""
+    return f"{site.public_url}/editions/{newsletter}/{slot}"
+
+
+async def know_newsletters(db: Database, newsletters: Sequence[Newsletter]) -> None:
+    """A newsletter that is new begins here: what was published before its creation is never mailed."""
+    async with db.write() as connection:
+        for newsletter in newsletters:
+            if await changes.cursor(connection, cut_name(newsletter.name)) is None:
+                await changes.move_cursor(connection, cut_name(newsletter.name), await changes.head(connection))
+
+
+async def compose_edition(
+    db: Database, newsletter: Newsletter, slot: Slot, studio: Studio, *, now: datetime
+) -> ComposeReport:
+    """Chooses, renders and writes down the edition of a slot. Nothing is sent by this."""
+    blank = ComposeReport(newsletter=newsletter.name, slot=slot.name, composition=Composition.WAITS)
+    async with db.read() as connection:
+        unfinished = await editions.unfinished(connection, newsletter=newsletter.name)
+        importing = await sources.importing(connection, studio.sources)
+        edition = await editions.by_slot(connection, newsletter.name, slot.name)
+    if edition is not None and edition.state is not EditionState.COMPOSING:
+        return replace(blank, composition=Composition.EXISTS, edition=edition)
+    if importing:
+        return replace(blank, why=f"the first import of {', '.join(importing)} isn't whole yet")
+    others = [e.slot for e in unfinished if e.state is EditionState.COMPOSING and e.slot != slot.name]
+    if others:
+        return replace(blank, why=f"the edition {others[0]} is still being composed")
+    edition = edition or await _plan(db, newsletter, slot, now=now)
+    choice = await read_choice(db, newsletter, edition.cut_from, edition.cut_to)
+    if len(choice.stories) < newsletter.min and newsletter.skip_empty and edition.id == 0:
+        return await _skip(db, newsletter, edition, choice, blank)
+    return replace(blank, composition=Composition.READY, edition=await _write(db, newsletter, edition, choice, studio))
+
+
+async def read_choice(db: Database, newsletter: Newsletter, cut_from: int, cut_to: int) -> Choice:
+    """The stories of a span of the change log. Also what a preview of the next edition shows."""
+    found: list[Change] = []
+    after = cut_from
+    async with db.read() as connection:
+        while page := await changes.span(connection, after, cut_to, _SPAN):
+            after = page[-1].seq
+            found += page
+        ids = {change.article_id for change in found}
+        newest = await articles.at_cut(connection, ids, cut_to)
+        told = await editions.told(connection, newsletter.name, ids)
+    return choose_stories(newsletter, found, newest, told)
+
+
+def render_choice(
+    newsletter: Newsletter, choice: Choice, studio: Studio, *, slot: Slot
+) -> tuple[Rendered, Choice, tuple[Article, ...], str]:
+    """The rendering of an edition: what it looks like, the stories in it, those that can't be shown, and the mark."""
+    bad = tuple(story for story in choice.stories if not _printable(newsletter, story, studio, slot))
+    shown = replace(choice, stories=tuple(story for story in choice.stories if story not in bad))
+    mark = studio.mark()
+    return render(_view(newsletter, shown, studio, slot, mark), studio.templates), shown, bad, mark
+
+
+async def _plan(db: Database, newsletter: Newsletter, slot: Slot, *, now: datetime) -> Edition:
+    """The edition's span: from the newsletter's last cut to the end of the change log. Not written down yet."""
+    async with db.read() as connection:
+        cut_from = await changes.cursor(connection, cut_name(newsletter.name)) or 0
+        cut_to = await changes.head(connection)
+    return Edition(
+        id=0,
+        newsletter=newsletter.name,
+        slot=slot.name,
+        slot_at=slot.at,
+        state=EditionState.COMPOSING,
+        cut_from=cut_from,
+        cut_to=cut_to,
+        created_at=now,
+    )
+
+
+async def _skip(
+    db: Database, newsletter: Newsletter, edition: Edition, choice: Choice, blank: ComposeReport
+) -> ComposeReport:
+    """Too little to say. A few stories wait for the next edition: then the span stays open."""
+    if choice.stories:
+        why = f"{len(choice.stories)} of at least {newsletter.min} stories"
+        return replace(blank, composition=Composition.EMPTY, why=why)
+    async with db.write() as connection:
+        await changes.move_cursor(connection, cut_name(newsletter.name), edition.cut_to)
+    return replace(blank, composition=Composition.EMPTY, why="nothing new since the last edition")
+
+
+async def _write(db: Database, newsletter: Newsletter, edition: Edition, choice: Choice, studio: Studio) -> Edition:
+    """Renders outside any transaction, then writes content and renderings down."""
+    slot = Slot(at=edition.slot_at, name=edition.slot)
+    rendered, shown, bad, mark = render_choice(newsletter, choice, studio, slot=slot)
+    variant = Variant(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
+    async with db.write() as connection:
+        edition = await editions.begin(connection, edition)
+        await editions.put_content(connection, edition.id, _stories(shown, bad), [variant])
+    return edition
+
+
+def _stories(shown: Choice, bad: Sequence[Article]) -> list[Story]:
+    listed = [(article, "") for article in shown.stories]
+    listed += [(article, LeftOut.MAX.value) for article in shown.left_out]
+    listed += [(article, LeftOut.UNPRINTABLE.value) for article in bad]
+    return [
+        Story(article_id=article.id, version=article.version, position=place, left_out=why)
+        for place, (article, why) in enumerate(listed)
+    ]
+
+
+def _printable(newsletter: Newsletter, story: Article, studio: Studio, slot: Slot) -> bool:
+    """One bad article must not stop an edition, so each is tried alone first."""
+    alone = Choice(stories=(story,), left_out=())
+    try:
+        render(_view(newsletter, alone, studio, slot, studio.mark()), studio.templates)
+    except ValueError:
+        return False
+    return True
+
+
+def _view(newsletter: Newsletter, choice: Choice, studio: Studio, slot: Slot, mark: str) -> DigestView:
+    return DigestView(
+        site=studio.site,
+        newsletter=newsletter,
+        edition_url=edition_url(studio.site, newsletter.name, slot.name),
+        stories=choice.stories,
+        date=slot.at,
+        mark=mark,
+        left_out_count=len(choice.left_out),
+    )

@@ -1,0 +1,304 @@
+"""Deliveries → subscribers. The mark `sending` is on disk before the first byte is on the wire.
+
+A batch of an edition is claimed; then, for each free connection, up to eight deliveries are marked in one transaction
+that re-checks consent, suppression, owner and hold; the fence is raised and synced; each mail goes out; each outcome
+is written down. Marks and outcomes are group-committed: while one commit runs, the next one gathers company. What a
+crash leaves marked is uncertain and never silently sent again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
+from syndicate.domain.audience import Subscriber
+from syndicate.domain.delivery import Outcome, OutcomeKind, State, advance
+from syndicate.domain.edition import Books, Edition, EditionState
+from syndicate.domain.feed import Site
+from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.retry import given_up, next_mail
+from syndicate.domain.token import Keyring, Purpose, Token, delivery_name, make_token, name_number, verp_token
+from syndicate.errors import StoreTrouble
+from syndicate.pipeline.compose import VARIANT
+from syndicate.ports import Clock, Mail, Mailer
+from syndicate.store import editions, fence, jobs, ledger
+from syndicate.store.db import Database
+from syndicate.store.editions import Variant as Rendering
+from syndicate.store.ledger import Claimed, Settled
+
+CHUNK = 50  # deliveries claimed at once
+_PATIENT = 1.0  # seconds between two tries to write an outcome down
+log = structlog.get_logger()
+_T = TypeVar("_T", bound=Hashable)
+_R = TypeVar("_R")
+
+
+class GroupCommit(Generic[_T, _R]):
+    """Many callers, one transaction: what is handed in while a commit runs goes into the next one. No timer."""
+
+    def __init__(self, commit: Callable[[Sequence[_T]], Awaitable[Mapping[_T, _R]]]) -> None:
+        self._commit = commit
+        self._waiting: list[tuple[_T, asyncio.Future[_R]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def join(self, thing: _T) -> _R:
+        """Returns when `thing` is committed. Raises what its commit raised."""
+        future: asyncio.Future[_R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((thing, future))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                results = await self._commit([thing for thing, _ in group])
+            except BaseException as error:
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for thing, future in group:
+                if not future.done():
+                    future.set_result(results[thing])
+
+
+@dataclass(kw_only=True)
+class Revocations:
+    """Who has left lately, and when, asked once more right before each mail.
+
+    The mark's own check sees whoever left before it; this covers the moment between the mark and the wire, so old
+    entries may be forgotten and somebody who comes back is not kept out.
+    """
+
+    limit: int = 10_000
+    _left: dict[tuple[str, int], datetime] = field(default_factory=dict)
+
+    def add(self, newsletter: str, subscriber: int, *, at: datetime) -> None:
+        """Called after the unsubscribe is committed, with the time after the commit."""
+        self._left.pop((newsletter, subscriber), None)
+        self._left[newsletter, subscriber] = at
+        if len(self._left) > self.limit:
+            del self._left[next(iter(self._left))]
+
+    def since(self, newsletter: str, subscriber: int, marked_at: datetime) -> bool:
+        """True: left after the mark; don't send."""
+        left = self._left.get((newsletter, subscriber))
+        return left is not None and left >= marked_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postroom:
+    """What mail is sent with."""
+
+    site: Site
+    ring: Keyring
+    mailers: Mapping[str, Mailer]
+    newsletters: Mapping[str, Newsletter]
+    revocations: Revocations
+    owner: str  # this process
+    fence_file: Path
+    install: str
+    clock: Clock
+    chance: Callable[[], float]  # in [0, 1): spreads tries
+
+
+@dataclass(kw_only=True)
+class DispatchReport:
+    """What became of one batch."""
+
+    edition_id: int
+    sent: dict[str, int] = field(default_factory=dict)
+    again_at: datetime | None = None
+    finished: bool = False
+
+    def count(self, what: str) -> None:
+        """Adds one."""
+        self.sent[what] = self.sent.get(what, 0) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """An edition's rendering, encoded once, with what its mails have in common."""
+
+    edition: Edition
+    newsletter: Newsletter
+    variant: Variant
+
+
+def encode(edition: Edition, newsletter: Newsletter, rendering: Rendering) -> Variant:
+    """The rendering as bytes with holes. The date is the edition's, so a retry is the same mail."""
+    domain = newsletter.sender_address.rpartition("@")[2]
+    letterhead = Letterhead(
+        from_name=newsletter.sender_name,
+        from_address=newsletter.sender_address,
+        date=edition.frozen_at or edition.created_at,
+        reply_to=newsletter.reply_to or None,
+        list_id=f"{newsletter.name}.{domain}",
+        list_title=newsletter.title,
+    )
+    words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
+    return compile_variant(letterhead=letterhead, **words)
+
+
+def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscriber) -> str:
+    """The link that ends this subscription and does nothing else."""
+    token = Token(
+        purpose=Purpose.UNSUBSCRIBE,
+        subscriber=person.id,
+        newsletter=name_number(newsletter),
+        generation=person.generation,
+    )
+    return f"{site.public_url}/u/{make_token(ring, token)}"
+
+
+def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail:
+    """One person's copy: their address, their link, a bounce address and a Message-ID that stay the same on retries."""
+    name = delivery_name(room.ring, letter.edition.id, person.id)
+    domain = letter.newsletter.sender_address.rpartition("@")[2]
+    link = unsubscribe_url(room.site, room.ring, letter.newsletter.name, person)
+    addressee = Addressee(address=person.address, name=person.name, message_id=f"{name}@{domain}", unsubscribe_url=link)
+    return Mail(
+        delivery=delivery,
+        name=name,
+        recipient=person.address,
+        sender=f"b+{verp_token(room.ring, delivery)}@{domain}",
+        content=letter.variant.message(addressee, {"unsubscribe_url": link}),
+    )
+
+
+class Dispatcher:
+    """Sends batches of editions. One for the process, so that all batches share their commits."""
+
+    def __init__(self, db: Database, room: Postroom) -> None:
+        self._db, self._room = db, room
+        self._marks: GroupCommit[tuple[int, ...], set[int]] = GroupCommit(self._commit_marks)
+        self._outcomes: GroupCommit[Settled, None] = GroupCommit(self._commit_outcomes)
+        self._fence = 0
+        self._connections = {name: asyncio.Semaphore(m.connections) for name, m in room.mailers.items()}
+
+    async def send_batch(self, *, edition_id: int, first: int, last: int) -> DispatchReport:
+        """Sends what is due of the deliveries first…last of an edition. Run it again until nothing is open."""
+        report = DispatchReport(edition_id=edition_id)
+        async with self._db.read() as connection:
+            edition = await editions.get(connection, edition_id)
+            rendering = await editions.variant(connection, edition_id, VARIANT)
+        if edition is None or rendering is None or edition.state is not EditionState.FROZEN:
+            return report
+        newsletter = self._room.newsletters[edition.newsletter]
+        letter = Letter(edition=edition, newsletter=newsletter, variant=encode(edition, newsletter, rendering))
+        while claimed := await self._claim(edition_id, first, last):
+            await self._send_claimed(letter, claimed, report)
+        async with self._db.read() as connection:
+            span = {"edition_id": edition_id, "first": first, "last": last}
+            left, report.again_at = await ledger.open_left(connection, **span)
+            report.finished = left == 0
+        return report
+
+    async def _claim(self, edition_id: int, first: int, last: int) -> list[Claimed]:
+        async with self._db.write() as connection:
+            return await ledger.claim(
+                connection,
+                edition_id=edition_id,
+                first=first,
+                last=last,
+                owner=self._room.owner,
+                limit=CHUNK,
+                now=self._room.clock.now(),
+            )
+
+    async def _send_claimed(self, letter: Letter, claimed: Sequence[Claimed], report: DispatchReport) -> None:
+        """Spreads the claimed deliveries over the channel's connections, `per_call` at a time."""
+        mailer = self._room.mailers[letter.newsletter.channel]
+        size = mailer.per_call
+        parts = [claimed[i : i + size] for i in range(0, len(claimed), size)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(self._send_part(mailer, letter, part, report))
+        finally:
+            async with self._db.write() as connection:
+                await ledger.release(connection, [one.id for one in claimed], owner=self._room.owner)
+
+    async def _send_part(self, mailer: Mailer, letter: Letter, part: Sequence[Claimed], report: DispatchReport) -> None:
+        """Mark, wire, outcome, for what fits into one call of the channel."""
+        async with self._connections[letter.newsletter.channel]:
+            marked_at = self._room.clock.now()
+            marked = await self._marks.join(tuple(one.id for one in part))
+            going = {one.id: one for one in part if one.id in marked}
+            mails: list[Mail] = []
+            noted: list[asyncio.Task[None]] = []
+            for one in going.values():
+                try:
+                    mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
+                except ValueError as error:
+                    unfit = Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error))
+                    noted.append(asyncio.create_task(self._note(one, unfit, report)))
+
+            def may_send(delivery: int) -> bool:
+                person = going[delivery].subscriber.id
+                return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
+
+            async for delivery, outcome in mailer.send(mails, may_send=may_send):
+                noted.append(asyncio.create_task(self._note(going[delivery], outcome, report)))
+            await asyncio.gather(*noted)
+
+    async def _note(self, one: Claimed, outcome: Outcome | None, report: DispatchReport) -> None:
+        """Writes an outcome down; None means that a fresh unsubscribe kept it off the wire."""
+        now = self._room.clock.now()
+        if outcome is None:
+            report.count("excluded")
+            async with self._db.write() as connection:
+                await ledger.withhold(connection, [one.id], owner=self._room.owner, now=now)
+            return
+        standing = replace(one.standing, state=State.SENDING)
+        again = next_mail(standing.attempt + 1, now=now, retry_after=outcome.retry_after, chance=self._room.chance())
+        worth = None if given_up(standing.first_due, again) else again
+        after = advance(standing, outcome, now=now, again_at=worth)
+        report.count(after.state.value)
+        await self._outcomes.join(Settled(id=one.id, standing=after))
+
+    async def _commit_marks(self, groups: Sequence[tuple[int, ...]]) -> Mapping[tuple[int, ...], set[int]]:
+        """One transaction marks everything that waits; then the fence goes to disk, and only then the wire begins."""
+        now = self._room.clock.now()
+        async with self._db.write() as connection:
+            self._fence = max(self._fence, await fence.value(connection, self._room.install)) + 1
+            await fence.raise_value(connection, self._room.install, self._fence)
+            ids = [number for group in groups for number in group]
+            marked = await ledger.mark(connection, ids, owner=self._room.owner, now=now)
+        await asyncio.to_thread(fence.raise_disk, self._room.fence_file, self._fence)
+        return {group: marked & set(group) for group in groups}
+
+    async def _commit_outcomes(self, settled: Sequence[Settled]) -> Mapping[Settled, None]:
+        """Known outcomes are kept in memory until the database takes them: losing one would make a doubt of it."""
+        while True:
+            try:
+                async with self._db.write() as connection:
+                    await ledger.settle(connection, settled, owner=self._room.owner, now=self._room.clock.now())
+                return dict.fromkeys(settled)
+            except (StoreTrouble, DBAPIError) as error:
+                log.warning("delivery.outcome_waits", deliveries=len(settled), problem=str(error).splitlines()[0])
+                await asyncio.sleep(_PATIENT)
+
+
+async def close_edition(db: Database, edition_id: int, *, now: datetime) -> Books | None:
+    """Calls an edition done when no batch is left and the ledger itself balances. Returns the books then."""
+    async with db.write() as connection:
+        if await jobs.any_of(connection, f"mail:{edition_id}:"):
+            return None
+        books = await editions.count_books(connection, edition_id)
+        if not books.settled:
+            return None
+        await editions.put_books(connection, edition_id, books)
+        frozen = (EditionState.FROZEN,)
+        done = await editions.set_state(connection, edition_id, EditionState.DONE, came_from=frozen, done_at=now)
+    return books if done else None

@@ -1,0 +1,226 @@
+"""Change log → pushes → partners, and editions to partners' sites. In order, each once, corrections and kills included.
+
+Planning reads on from each endpoint's own place in the change log. Sending keeps strict order per article: a newer
+version takes the place of an older unsent one, a retraction goes first. A partner that is down for three days loses
+nothing; one that is slow keeps nobody else waiting, since every endpoint has a job of its own.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.article import Article
+from syndicate.domain.change import Change
+from syndicate.domain.delivery import Exclusion, Outcome, Standing, State, advance
+from syndicate.domain.feed import Site
+from syndicate.domain.partner import Endpoint, Push, plan_push, push_type
+from syndicate.domain.retry import given_up, next_push
+from syndicate.formats.digest import holes_filled
+from syndicate.formats.wording import article_url, image_of
+from syndicate.pipeline.compose import VARIANT, edition_url
+from syndicate.ports import Clock, Parcel, Pusher
+from syndicate.store import articles, changes, editions, jobs, partners
+from syndicate.store.db import Database
+
+_SPAN = 500  # changes planned in one transaction
+_CHUNK = 20  # pushes claimed at once
+_TROUBLE = 3  # deferrals in a row after which the endpoint is left alone for now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Courier:
+    """What pushes are made with."""
+
+    site: Site
+    pushers: Mapping[str, Pusher]
+    owner: str
+    clock: Clock
+    chance: Callable[[], float]
+
+
+@dataclass(kw_only=True)
+class NotifyReport:
+    """What was sent to one endpoint, and when there is more to do."""
+
+    endpoint: str
+    sent: dict[str, int] = field(default_factory=dict)
+    again_at: datetime | None = None
+    disabled: str = ""
+
+
+async def know_endpoints(db: Database, endpoints: Sequence[Endpoint]) -> None:
+    """A new endpoint begins here: it is told what happens from now on."""
+    async with db.write() as connection:
+        for endpoint in endpoints:
+            if await changes.cursor(connection, _place(endpoint)) is None:
+                await changes.move_cursor(connection, _place(endpoint), await changes.head(connection))
+
+
+async def plan_pushes(db: Database, endpoints: Sequence[Endpoint], *, now: datetime) -> int:
+    """Writes down what each endpoint is to be told of the changes since its last place. Returns how many."""
+    planned = 0
+    for endpoint in endpoints:
+        while (count := await _plan_span(db, endpoint, now=now)) is not None:
+            planned += count
+    return planned
+
+
+async def push_due(db: Database, endpoint: Endpoint, courier: Courier) -> NotifyReport:
+    """Sends what is due to one endpoint. After three deferrals in a row it is left alone until later."""
+    report = NotifyReport(endpoint=endpoint.name)
+    trouble = 0
+    while trouble < _TROUBLE and not report.disabled:
+        async with db.write() as connection:
+            claimed = await partners.claim(
+                connection, endpoint.name, owner=courier.owner, limit=_CHUNK, now=courier.clock.now()
+            )
+        if not claimed:
+            break
+        for push, at in claimed:
+            if trouble >= _TROUBLE or report.disabled:
+                break
+            state = await _push_one(db, endpoint, push, at, courier, report)
+            trouble = trouble + 1 if state is State.DEFERRED else 0
+        async with db.write() as connection:
+            await partners.release(connection, [push.id for push, _ in claimed], owner=courier.owner)
+    async with db.read() as connection:
+        report.again_at = await partners.next_time(connection, endpoint.name)
+    return report
+
+
+async def _plan_span(db: Database, endpoint: Endpoint, *, now: datetime) -> int | None:
+    """One transaction's worth of changes. Returns how many pushes they made, None at the end of the log."""
+    async with db.write() as connection:
+        place = await changes.cursor(connection, _place(endpoint)) or 0
+        span = await changes.span(connection, place, await changes.head(connection), _SPAN)
+        if not span:
+            return None
+        standing = await articles.by_ids(connection, {change.article_id for change in span})
+        planned = 0
+        for change in span:
+            planned += await _plan_change(connection, endpoint, change, standing[change.article_id], now=now)
+        await changes.move_cursor(connection, _place(endpoint), span[-1].seq)
+        if planned:
+            key, ref = f"push:{endpoint.name}", {"endpoint": endpoint.name}
+            await jobs.add(connection, lane="push", kind="push", key=key, ref=ref, now=now)
+    return planned
+
+
+async def _plan_change(
+    connection: AsyncConnection, endpoint: Endpoint, change: Change, article: Article, *, now: datetime
+) -> bool:
+    subject = f"article:{change.article_id}"
+    sent = await partners.ever_sent(connection, endpoint.name, subject)
+    wanted = endpoint.selection.holds(article) and article.announced
+    waiting = await partners.unsent(connection, endpoint.name, subject)
+    plan = plan_push(change, tuple(waiting), ever_sent=sent, wanted=wanted)
+    await partners.exclude(connection, plan.supersedes, Exclusion.SUPERSEDED, now=now)
+    if plan.send is None:
+        return False
+    push = Push(
+        id=0,
+        endpoint=endpoint.name,
+        subject=subject,
+        seq=change.seq,
+        type=push_type(plan.send),
+        state=State.DUE,
+        attempt=0,
+        article_id=change.article_id,
+        first_due=now,
+    )
+    return await partners.add_push(connection, push, at=change.at)
+
+
+async def _push_one(
+    db: Database, endpoint: Endpoint, push: Push, at: datetime, courier: Courier, report: NotifyReport
+) -> State:
+    """Mark, wire, outcome."""
+    parcel = await _parcel(db, push, at, courier.site)
+    async with db.write() as connection:
+        if not await partners.mark(connection, push.id, owner=courier.owner):
+            return State.DUE
+    outcome = await courier.pushers[endpoint.kind].push(endpoint, parcel, now=courier.clock.now())
+    after = _after(push, outcome, courier)
+    now = courier.clock.now()
+    async with db.write() as connection:
+        await partners.settle(connection, push.id, after, owner=courier.owner, now=now)
+        if outcome.gone:
+            report.disabled = f"it answered {outcome.code}: the address is no more"
+            await partners.disable(connection, endpoint.name, report.disabled, now=now)
+    report.sent[after.state.value] = report.sent.get(after.state.value, 0) + 1
+    return after.state
+
+
+def _after(push: Push, outcome: Outcome, courier: Courier) -> Standing:
+    now = courier.clock.now()
+    again = next_push(push.attempt + 1, now=now, retry_after=outcome.retry_after, chance=courier.chance())
+    worth = None if given_up(push.first_due, again) else again
+    standing = Standing(state=State.SENDING, attempt=push.attempt, first_due=push.first_due)
+    return advance(standing, outcome, now=now, again_at=worth)
+
+
+async def _parcel(db: Database, push: Push, at: datetime, site: Site) -> Parcel:
+    data = await (_article_data(db, push, site) if push.article_id else _edition_data(db, push, site))
+    # Never the row's number alone: after a restore it would come again, and the partner would drop it as a double.
+    name = f"{push.endpoint}\0{push.subject}\0{push.seq}\0{push.type}\0{at.isoformat()}\0{site.public_url}"
+    return Parcel(
+        id=f"msg_{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}", type=push.type, at=at, data=data
+    )
+
+
+async def _article_data(db: Database, push: Push, site: Site) -> Mapping[str, object]:
+    """The article as of the change that is told. A withdrawn one carries no text."""
+    identifier = push.article_id or ""
+    async with db.read() as connection:
+        article = (await articles.at_cut(connection, [identifier], push.seq))[identifier]
+    content = article.content
+    data: dict[str, object] = {
+        "id": article.public_id,
+        "version": article.version,
+        "url": article_url(article, site),
+        "title": content.title,
+        "language": content.language,
+        "published": content.published.isoformat(),
+        "updated": max(content.updated, content.published).isoformat(),
+        "note": article.note,
+    }
+    if push.type == "article.withdrawn":
+        return data
+    data |= {"summary": content.summary, "content_html": content.body_html, "authors": list(content.authors)}
+    data |= {"sections": list(content.sections), "tags": list(content.tags), "picture": _picture(article, site)}
+    return data
+
+
+def _picture(article: Article, site: Site) -> Mapping[str, object] | None:
+    image = image_of(article, site)
+    if image is None:
+        return None
+    picture = image.picture
+    return {"url": image.url, "alt": image.alt, "caption": picture.caption, "credit": picture.credit}
+
+
+async def _edition_data(db: Database, push: Push, site: Site) -> Mapping[str, object]:
+    """The edition as everybody may read it: the digest reaches partners' sites over HTTP too."""
+    number = push.edition_id or 0
+    async with db.read() as connection:
+        edition = await editions.get(connection, number)
+        rendering = await editions.variant(connection, number, VARIANT)
+    if edition is None or rendering is None:
+        raise LookupError(f"edition {number} of push {push.id} is not there")
+    url = edition_url(site, edition.newsletter, edition.slot)
+    holes = {"unsubscribe_url": url}
+    return {
+        "newsletter": edition.newsletter,
+        "slot": edition.slot,
+        "url": url,
+        "subject": rendering.subject,
+        "html": holes_filled(rendering.html, rendering.mark, holes, html=True),
+        "text": holes_filled(rendering.text, rendering.mark, holes, html=False),
+    }
+
+
+def _place(endpoint: Endpoint) -> str:
+    return f"endpoint:{endpoint.name}"

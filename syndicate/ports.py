@@ -1,0 +1,121 @@
+"""The seams with two or more real implementations. Each says what it promises; nothing else is abstract."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from syndicate.domain.article import Article
+from syndicate.domain.delivery import Outcome
+from syndicate.domain.feed import Feed, Site
+from syndicate.domain.partner import Endpoint
+from syndicate.domain.source import Gathered, Memory
+
+
+class Clock(Protocol):
+    """The time of day. Only app.py has the real one."""
+
+    def now(self) -> datetime:
+        """An aware datetime in UTC."""
+
+
+class Source(Protocol):
+    """A newsroom we look at."""
+
+    async def gather(self, memory: Memory, *, now: datetime) -> Gathered:
+        """One look. Never raises for what the other side did; the trouble is in `Gathered`."""
+
+
+class Format(Protocol):
+    """Turns articles into the bytes of a feed document: head + one fragment an article + tail."""
+
+    name: str  # "rss"; also the file ending
+    media_type: str  # with charset where the format has one
+    flavour: str  # names the shape of a fragment; kept fragments with another flavour are not used
+
+    def fragment(self, article: Article, site: Site) -> bytes:
+        """One article, complete in itself. Raises ValueError when the article can't be written in this format."""
+
+    def document(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> bytes:
+        """The whole document. A pure function: same input, same bytes, in every process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One message, ready for the wire."""
+
+    delivery: int  # 0 for a test send
+    name: str  # stable and unguessable; left side of the Message-ID and the Maildir file name
+    recipient: str
+    sender: str  # envelope sender (VERP)
+    content: bytes = field(repr=False)  # RFC 5322, CRLF, not dot-stuffed
+
+
+class Mailer(Protocol):
+    """A way out for mail."""
+
+    connections: int  # how many calls of `send` may run at once
+    per_call: int  # most mails a call takes; what a crash can leave uncertain
+
+    def send(
+        self, mails: Sequence[Mail], *, may_send: Callable[[int], bool]
+    ) -> AsyncIterator[tuple[int, Outcome | None]]:
+        """Yields (delivery, outcome) as each is known, one for every mail, in order.
+
+        `may_send(delivery)` is asked right before each goes on the wire; after a no the outcome is None and nothing
+        was sent. Never raises for what the other side did. An outcome is `uncertain` only if the body may have been
+        taken over. Not safe to retry by itself: the ledger decides.
+        """
+
+    async def aclose(self) -> None:
+        """Ends idle connections politely."""
+
+
+@runtime_checkable
+class Evidence(Protocol):
+    """A Mailer that can tell afterwards what it took over."""
+
+    async def look(self, names: Sequence[str]) -> Mapping[str, bool]:
+        """For each mail name: True, it was taken over; False, it was certainly not. Unknown names are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """One push, ready for the wire. `id` is the same on every try."""
+
+    id: str
+    type: str
+    at: datetime  # of what it tells about
+    data: Mapping[str, object]
+
+
+class Pusher(Protocol):
+    """A way to a partner's endpoint."""
+
+    async def push(self, endpoint: Endpoint, parcel: Parcel, *, now: datetime) -> Outcome:
+        """One try. Deferred is worth another one; safe to repeat, since `parcel.id` lets the partner drop doubles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """A queue with slots of its own, so that nobody waits behind somebody else's flood."""
+
+    name: str
+    slots: int  # jobs at once per worker
+    window: int  # published but not finished jobs of the whole lane
+
+
+Handler = Callable[[int], Awaitable[None]]
+
+
+class Engine(Protocol):
+    """Carries job ids to workers. It rings a bell; what is to be done stands in the jobs table."""
+
+    async def publish(self, lane: str, job: int) -> None:
+        """Returns only when the job id is safely with the engine. May deliver twice."""
+
+    async def work(self, lanes: Sequence[Lane], handler: Handler) -> None:
+        """Runs until stop(), then drains. `handler` is idempotent and records its own outcome."""
+
+    async def stop(self) -> None:
+        """No new jobs are started; `work` returns when the running ones are done."""

@@ -1,0 +1,159 @@
+"""The kinds of values in a config file: each becomes what the program works with, or it is said what to write."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
+
+from syndicate.domain import slot
+from syndicate.domain.audience import normal_address
+from syndicate.domain.selection import slug
+from syndicate.errors import AddressProblem
+from syndicate.settings.around import path_at, surroundings
+from syndicate.settings.assets import assets
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_DURATION = re.compile(r"(\d{1,6}) ?(s|min|h|d)")
+_UNITS: Mapping[str, timedelta] = {
+    "s": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HOLE = re.compile(r"\{(\w+)\}")
+_HOLES = ("title", "date", "lead")
+
+
+class Sender(NamedTuple):
+    """Who a newsletter is from."""
+
+    name: str
+    address: str
+
+
+def outside_var(path: Path, info: ValidationInfo) -> Path:
+    """A key beside the data it protects would be in every copy of the data."""
+    if path.is_relative_to(surroundings(info).var):
+        raise ValueError('lies inside the data folder (var), so every backup would hold it; write for example "keys"')
+    return path
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("not a name; write up to 40 of a–z, 0–9 and -, not starting with -")
+    return value
+
+
+def _line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("has a line break or control character; write one line of text")
+    return value
+
+
+def _title(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; write what readers shall see")
+    return _line(value)
+
+
+def _duration(value: object) -> timedelta:
+    hit = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if hit is None or not int(hit[1]):
+        raise ValueError('not a duration; write for example "30 s", "5 min", "2 h" or "1 d"')
+    return int(hit[1]) * _UNITS[hit[2]]
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):  # zoneinfo: not found, a folder, or a name that leaves its folder
+        raise ValueError('not a time zone; write for example "Asia/Jakarta", "Asia/Makassar" or "UTC"') from None
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):  # the part of BCP 47 that newspapers use
+        raise ValueError('not a language tag; write for example "id", "jv" or "en-GB"')
+    return value
+
+
+def _path(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError('not a path; write for example "var"')
+    return path_at(surroundings(info).root, value)
+
+
+def _schedule(value: object) -> slot.Schedule:
+    if not isinstance(value, str):
+        raise ValueError('not a rhythm; write for example "06:00" or "every 10 min"')
+    try:
+        return slot.parse_schedule(value)
+    except ValueError as error:
+        hint = "" if "write" in str(error) else '; write for example "every 10 min" or "mon-fri 06:00"'
+        raise ValueError(f"{error}{hint}") from None
+
+
+def _address(value: str) -> str:
+    try:
+        return normal_address(value)
+    except AddressProblem as problem:
+        raise ValueError(f'not an address: {problem.why}; write for example "redaksi@contohpos.example"') from None
+
+
+def _sender(value: object) -> Sender:
+    hit = re.fullmatch(r"\s*([^<>]*[^<>\s])\s*<([^<>]+)>\s*", value) if isinstance(value, str) else None
+    if hit is None:
+        raise ValueError('not a sender; write "Contoh Pos <ringkasan@contohpos.example>"')
+    return Sender(_line(hit[1].strip('" ')), _address(hit[2]))
+
+
+def _subject(value: str) -> str:
+    unknown = [hole for hole in _HOLE.findall(value) if hole not in _HOLES]
+    if unknown:
+        raise ValueError(f"{{{unknown[0]}}} is nothing we can fill in; write {{title}}, {{date}} or {{lead}}")
+    return _title(value)
+
+
+def _template(value: str) -> str:
+    if not (assets("templates") / _name(value)).is_dir():
+        raise ValueError('there is no such template; write "digest"')
+    return value
+
+
+def _slugs(value: object) -> frozenset[str]:
+    if not isinstance(value, tuple) or not all(isinstance(text, str) for text in value):
+        raise ValueError('must be a list of words; write for example ["kota", "daerah"]')
+    for text in value:
+        if "/" in text:
+            raise ValueError(f'"{text}" is a path; write one element of it, "{text.rpartition("/")[2]}"')
+        if not slug(text):
+            raise ValueError(f'"{text}" names nothing; write for example "kota"')
+    return frozenset(map(slug, value))
+
+
+def _engine(value: str) -> str:
+    if value != "embedded":
+        raise ValueError('the only engine in this version is the one in process; write "embedded"')
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Line = Annotated[str, AfterValidator(_line)]
+Title = Annotated[str, AfterValidator(_title)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Language = Annotated[str, AfterValidator(_language)]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+KeysPath = Annotated[FilePath, AfterValidator(outside_var)]
+Rhythm = Annotated[slot.Schedule, PlainValidator(_schedule)]
+Address = Annotated[str, AfterValidator(_address)]
+From = Annotated[Sender, PlainValidator(_sender)]
+Subject = Annotated[str, AfterValidator(_subject)]
+Template = Annotated[str, AfterValidator(_template)]
+Slugs = Annotated[frozenset[str], PlainValidator(_slugs)]
+EngineName = Annotated[str, AfterValidator(_engine)]

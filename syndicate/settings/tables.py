@@ -1,0 +1,308 @@
+"""The tables of the config file, one class each: their keys, defaults and bounds."""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+
+from syndicate.domain.selection import Selection
+from syndicate.domain.source import SourceConfig
+from syndicate.settings.addresses import (
+    AllowEntry,
+    Host,
+    HostPort,
+    Listen,
+    Origin,
+    Url,
+    host_port,
+    is_allowed,
+    is_loopback,
+)
+from syndicate.settings.around import known
+from syndicate.settings.kinds import (
+    Address,
+    Duration,
+    FilePath,
+    From,
+    Language,
+    Line,
+    Name,
+    Rhythm,
+    Slugs,
+    Subject,
+    Template,
+    Title,
+    Zone,
+)
+from syndicate.settings.secret import Secret, WebhookSecrets, webhook_key
+
+_POLITE = 60  # seconds between two polls of somebody else's host
+
+
+class Table(BaseModel):
+    """One table of the file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ExcludeTable(Table):
+    """What a Selection leaves out."""
+
+    sections: Slugs = frozenset()
+    tags: Slugs = frozenset()
+    authors: Slugs = frozenset()
+    sources: Slugs = frozenset()
+    language: Slugs = frozenset()
+
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, value: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+        for name in sorted(value):
+            known("sources")(name, info)
+        return value
+
+    def selection(self) -> Selection:
+        """The rule itself."""
+        return Selection(
+            sections=self.sections,
+            tags=self.tags,
+            authors=self.authors,
+            sources=self.sources,
+            language=self.language,
+        )
+
+
+class SelectTable(ExcludeTable):
+    """Which articles: OR inside a key, AND across keys."""
+
+    exclude: ExcludeTable | None = None
+
+    def selection(self) -> Selection:
+        """The rule itself."""
+        return replace(super().selection(), exclude=self.exclude.selection() if self.exclude else None)
+
+
+class SiteTable(Table):
+    """The newspaper, as readers see it."""
+
+    title: Title
+    url: Url
+    language: Language = "id"
+    timezone: Zone = "Asia/Jakarta"
+    description: Line = ""
+    contact: Address | None = None
+    tag_host: Line = Field(default="", pattern=r"^[a-z0-9.-]*$")
+
+
+class WebTable(Table):
+    """Our own address."""
+
+    public_url: Origin
+    listen: Listen = "127.0.0.1:8080"
+
+    @property
+    def bind(self) -> HostPort:
+        """What the server listens on."""
+        return host_port(self.listen)
+
+    @property
+    def outbox(self) -> bool:
+        """True when the outbox may be shown: nobody but this machine can ask for it."""
+        return is_loopback(self.bind.host) and is_loopback(urlsplit(self.public_url).hostname or "")
+
+
+class FolderSource(Table):
+    """A newsroom that writes files into a folder."""
+
+    name: Name
+    kind: Literal["folder"]
+    path: FilePath
+    every: Duration = Field(default="5 min", validate_default=True)
+    zone: Zone | None = None
+    language: Language | None = None
+    first_import: Literal["feeds", "mail"] = "feeds"
+
+    def config(self, site: SiteTable) -> SourceConfig:
+        """As the domain has it."""
+        return SourceConfig(
+            name=self.name,
+            kind=self.kind,
+            location=str(self.path),
+            every=self.every,
+            zone=self.zone or site.timezone,
+            language=self.language or site.language,
+            first_import_mail=self.first_import == "mail",
+        )
+
+
+class FeedSource(Table):
+    """A newsroom that publishes a feed."""
+
+    name: Name
+    kind: Literal["feed"]
+    url: Url
+    every: Duration = Field(default="5 min", validate_default=True)
+    zone: Zone | None = None
+    language: Language | None = None
+    sections: tuple[Title, ...] = ()
+    strip_weak_etag: bool = False
+    first_import: Literal["feeds", "mail"] = "feeds"
+
+    @field_validator("every")
+    @classmethod
+    def _polite(cls, value: Duration, info: ValidationInfo) -> Duration:
+        url = info.data.get("url")
+        if value.total_seconds() < _POLITE and url and not is_allowed(url, info):
+            raise ValueError(
+                "too often for somebody else's host; "
+                'write "1 min" or more, or name the address in the URL in [net] allow'
+            )
+        return value
+
+    def config(self, site: SiteTable) -> SourceConfig:
+        """As the domain has it."""
+        return SourceConfig(
+            name=self.name,
+            kind=self.kind,
+            location=self.url,
+            every=self.every,
+            zone=self.zone or site.timezone,
+            language=self.language or site.language,
+            sections=self.sections,
+            strip_weak_etag=self.strip_weak_etag,
+            first_import_mail=self.first_import == "mail",
+        )
+
+
+class FeedTable(Table):
+    """An outgoing feed."""
+
+    name: Name
+    title: Title
+    description: Line = ""
+    select: SelectTable = SelectTable()
+    limit: int = Field(default=50, ge=1, le=500)
+    language: Language | None = None
+    formats: tuple[Literal["rss", "atom", "json"], ...] = ("rss", "atom", "json")
+    partners: tuple[Annotated[str, AfterValidator(known("partners"))], ...] = ()
+
+    @field_validator("formats")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError('a feed without a format is not there; write at least one, such as ["rss"]')
+        return value
+
+
+class NewsletterTable(Table):
+    """A product that is mailed on a rhythm."""
+
+    name: Name
+    title: Title
+    description: Line = ""
+    select: SelectTable = SelectTable()
+    schedule: Rhythm
+    timezone: Zone | None = None
+    template: Template = Field(default="digest", validate_default=True)
+    sender: From = Field(alias="from")
+    reply_to: Address | None = None
+    subject: Subject = "{title}: {lead}"
+    channel: Annotated[str, AfterValidator(known("channels"))]
+    min: int = Field(default=1, ge=1, le=100)
+    max: int = Field(default=15, ge=1, le=100)
+    skip_empty: bool = True
+    language: Language | None = None
+
+    @field_validator("max")
+    @classmethod
+    def _not_below_min(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("min", value)
+        if value < least:
+            raise ValueError(f"less than min; write {least} or more")
+        return value
+
+
+class MaildirChannel(Table):
+    """Mail is laid down as files. For trying out, and for a mail system that picks them up."""
+
+    kind: Literal["maildir"]
+    path: FilePath
+
+
+class SmtpChannel(Table):
+    """Mail goes to a relay."""
+
+    kind: Literal["smtp"]
+    host: Host
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: Line = ""
+    password: Secret | None = Field(default=None, validate_default=True)
+    connections: int = Field(default=4, ge=1, le=64)
+    timeout: Duration = Field(default="60 s", validate_default=True)
+    ehlo_name: Host | None = None
+    ca_file: FilePath | None = None
+
+    @field_validator("password")
+    @classmethod
+    def _complete_and_covered(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) == bool(info.data.get("username")):
+            raise ValueError("user and password belong together; write both username and password, or neither")
+        if value is not None and info.data.get("tls") == "none" and not is_loopback(info.data.get("host", "")):
+            raise ValueError('would cross the network in clear; write tls = "starttls" or "tls"')
+        return value
+
+
+class PartnerTable(Table):
+    """A portal with a contract."""
+
+    name: Name
+    title: Title
+    contact: Address | None = None
+
+
+class EndpointTable(Table):
+    """An address of a partner that takes pushes."""
+
+    name: Name
+    partner: Annotated[str, AfterValidator(known("partners"))]
+    kind: Literal["webhook"]
+    url: Url
+    secret: WebhookSecrets
+    select: SelectTable = SelectTable()
+    newsletters: tuple[Annotated[str, AfterValidator(known("newsletters"))], ...] = ()
+
+    @field_validator("url")
+    @classmethod
+    def _covered(cls, value: str, info: ValidationInfo) -> str:
+        if not value.startswith("https:") and not is_allowed(value, info):
+            raise ValueError("pushes go over https; write https://…, or name the address in the URL in [net] allow")
+        return value
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The keys that sign, two while one is being changed."""
+        return tuple(map(webhook_key, self.secret))
+
+
+class NetTable(Table):
+    """The way out to the network."""
+
+    allow: tuple[AllowEntry, ...] = ()
+    user_agent: Line = ""
+
+
+class LogTable(Table):
+    """What is written about the work."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"

@@ -1,0 +1,193 @@
+"""The whole config file, and what it means in the words of the domain.
+
+`Settings` is frozen, without unknown keys, made once by `load`. Its methods hand out domain objects, so that nobody
+behind it knows how the file is written.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from syndicate import __version__
+from syndicate.channels import MailConfig, MaildirConfig, SmtpConfig
+from syndicate.domain import feed, newsletter, partner
+from syndicate.domain.source import SourceConfig
+from syndicate.settings.kinds import EngineName, FilePath, KeysPath, Name
+from syndicate.settings.secret import StoreUrl
+from syndicate.settings.tables import (
+    EndpointTable,
+    ExcludeTable,
+    FeedSource,
+    FeedTable,
+    FolderSource,
+    LogTable,
+    MaildirChannel,
+    NetTable,
+    NewsletterTable,
+    PartnerTable,
+    SelectTable,
+    SiteTable,
+    SmtpChannel,
+    Table,
+    WebTable,
+)
+
+AnySource = Annotated[FolderSource | FeedSource, Field(discriminator="kind")]
+AnyChannel = Annotated[MaildirChannel | SmtpChannel, Field(discriminator="kind")]
+
+
+class Settings(Table):
+    """The configuration, read once. All paths in it are absolute, all secrets resolved and hidden from `repr`."""
+
+    store: StoreUrl = Field(default="sqlite:///var/syndicate.db", validate_default=True)
+    engine: EngineName = "embedded"
+    var: FilePath = Field(default="var", validate_default=True)
+    keys: KeysPath = Field(default="keys", validate_default=True)
+    sample: bool = False
+    site_table: SiteTable = Field(alias="site")
+    web: WebTable
+    net: NetTable = NetTable()
+    log: LogTable = LogTable()
+    channels: Mapping[Name, AnyChannel] = Field(default_factory=dict)
+    source_tables: tuple[AnySource, ...] = Field(default=(), alias="sources")
+    feed_tables: tuple[FeedTable, ...] = Field(default=(), alias="feeds")
+    newsletter_tables: tuple[NewsletterTable, ...] = Field(default=(), alias="newsletters")
+    partner_tables: tuple[PartnerTable, ...] = Field(default=(), alias="partners")
+    endpoint_tables: tuple[EndpointTable, ...] = Field(default=(), alias="endpoints")
+
+    @property
+    def store_url(self) -> str:
+        """For the store, which adds the driver; may hold a password."""
+        return self.store.get_secret_value()
+
+    @property
+    def user_agent(self) -> str:
+        """How we introduce ourselves to other hosts: who it is and where to complain."""
+        return self.net.user_agent or f"Syndicate/{__version__} (+{self.site_table.url})"
+
+    def site(self) -> feed.Site:
+        """The newspaper."""
+        table = self.site_table
+        return feed.Site(
+            title=table.title,
+            url=table.url,
+            public_url=self.web.public_url,
+            language=table.language,
+            timezone=table.timezone,
+            description=table.description,
+            contact=table.contact or "",
+            tag_host=table.tag_host or urlsplit(table.url).hostname or "",
+        )
+
+    def sources(self) -> tuple[SourceConfig, ...]:
+        """Where articles come from."""
+        return tuple(table.config(self.site_table) for table in self.source_tables)
+
+    def feeds(self) -> tuple[feed.Feed, ...]:
+        """The outgoing feeds."""
+        return tuple(
+            feed.Feed(
+                name=table.name,
+                title=table.title,
+                selection=table.select.selection(),
+                description=table.description,
+                limit=table.limit,
+                language=table.language or self.site_table.language,
+                formats=table.formats,
+                partners=table.partners,
+            )
+            for table in self.feed_tables
+        )
+
+    def newsletters(self) -> tuple[newsletter.Newsletter, ...]:
+        """The products that are mailed."""
+        return tuple(map(self._newsletter, self.newsletter_tables))
+
+    def partners(self) -> tuple[partner.Partner, ...]:
+        """The portals."""
+        return tuple(
+            partner.Partner(name=table.name, title=table.title, contact=table.contact or "")
+            for table in self.partner_tables
+        )
+
+    def endpoints(self) -> tuple[partner.Endpoint, ...]:
+        """Where pushes go, with the keys that sign them."""
+        return tuple(
+            partner.Endpoint(
+                name=table.name,
+                partner=table.partner,
+                kind=table.kind,
+                url=table.url,
+                secrets=table.secrets,
+                selection=table.select.selection(),
+                newsletters=table.newsletters,
+            )
+            for table in self.endpoint_tables
+        )
+
+    def mail_channels(self) -> tuple[MailConfig, ...]:
+        """The ways out for mail."""
+        return tuple(self._channel(name, table) for name, table in self.channels.items())
+
+    def _newsletter(self, table: NewsletterTable) -> newsletter.Newsletter:
+        return newsletter.Newsletter(
+            name=table.name,
+            title=table.title,
+            selection=table.select.selection(),
+            schedule=table.schedule,
+            timezone=table.timezone or self.site_table.timezone,
+            sender_name=table.sender.name,
+            sender_address=table.sender.address,
+            channel=table.channel,
+            template=table.template,
+            subject=table.subject,
+            language=table.language or self.site_table.language,
+            description=table.description,
+            min=table.min,
+            max=table.max,
+            skip_empty=table.skip_empty,
+            reply_to=table.reply_to or "",
+        )
+
+    def _channel(self, name: str, table: MaildirChannel | SmtpChannel) -> MailConfig:
+        if isinstance(table, MaildirChannel):
+            return MaildirConfig(name=name, path=table.path)
+        return SmtpConfig(
+            name=name,
+            host=table.host,
+            port=table.port,
+            username=table.username or None,
+            password=table.password.get_secret_value() if table.password else None,
+            tls=table.tls,
+            connections=table.connections,
+            timeout_seconds=table.timeout.total_seconds(),
+            ehlo_name=table.ehlo_name or urlsplit(self.web.public_url).hostname or "localhost",
+            ca_file=str(table.ca_file) if table.ca_file else None,
+        )
+
+
+# For hints on a misspelt key, and for the proof that every key is documented.
+TABLES: Mapping[str, type[Table]] = {
+    "": Settings,
+    "site": SiteTable,
+    "web": WebTable,
+    "sources.folder": FolderSource,
+    "sources.feed": FeedSource,
+    "feeds": FeedTable,
+    "newsletters": NewsletterTable,
+    "channels.maildir": MaildirChannel,
+    "channels.smtp": SmtpChannel,
+    "partners": PartnerTable,
+    "endpoints": EndpointTable,
+    "net": NetTable,
+    "log": LogTable,
+    "select": SelectTable,
+    "exclude": ExcludeTable,
+}
+
+
+def keys_of(table: type[Table]) -> tuple[str, ...]:
+    """The keys as they are written in the file."""
+    return tuple(field.alias or name for name, field in table.model_fields.items())

@@ -1,0 +1,1 @@
+"""How a newsroom's bytes become stories. `parse`, `clean` and `picture` run inside the jail, the rest outside."""

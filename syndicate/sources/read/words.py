@@ -1,0 +1,35 @@
+"""What newspapers write in ways of their own: datelines, credits. And plain text as HTML."""
+
+import html
+import re
+
+from syndicate.domain.markup import excerpt, plain_text
+
+# "KOTA LINTANG, CONTOH POS – ", "MALANG POSCO MEDIA-": capitals, then a dash.
+_DATELINE = re.compile(r"^([A-Z][A-Z .,()/'’]{2,60}?)\s?[–—-]{1,2}\s+")
+_SHORTEST_DATELINE = 4  # letters; "ASN – " begins a sentence
+_CREDIT = re.compile(
+    r"\(\s*((?:foto|photo|dok)\b[^()]{0,60}|[^()]{1,40}/[^()]{1,40}|ist|istimewa)\s*\)\s*$", re.IGNORECASE
+)
+_CREDIT_LABEL = re.compile(r"^(foto|photo)\s*:\s*", re.IGNORECASE)
+
+
+def paragraphs(text: str) -> str:
+    """Plain text as HTML: a paragraph for each run of lines."""
+    runs = re.split(r"\n\s*\n", text.replace("\r\n", "\n").strip())
+    return "".join(f"<p>{html.escape(run, quote=False).replace(chr(10), '<br>')}</p>" for run in runs if run.strip())
+
+
+def summarize(markup: str) -> str:
+    """The first words of a story, without its dateline: readers know where their own paper sits."""
+    text = " ".join(plain_text(markup).split())
+    hit = _DATELINE.match(text)
+    if hit and sum(map(str.isalpha, hit[1])) >= _SHORTEST_DATELINE:
+        text = text[hit.end() :]
+    return excerpt(html.escape(text))
+
+
+def credit_of(caption: str) -> str:
+    """Whose picture it is, as newspapers write it at the end of a caption: "(PROKOPIM/MPM)", "(Foto: Antara)"."""
+    hit = _CREDIT.search(caption)
+    return _CREDIT_LABEL.sub("", hit[1]).strip() if hit else ""

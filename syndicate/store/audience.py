@@ -1,0 +1,173 @@
+"""Subscribers, their subscriptions, and addresses we must not write to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.audience import Subscriber, SubscriptionState
+from syndicate.store.db import insert_new
+from syndicate.store.sets import among
+from syndicate.store.tables import deliveries, editions, subscribers, subscriptions, suppressions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """A person's choice for one newsletter."""
+
+    newsletter: str
+    state: SubscriptionState
+    since: datetime
+    ended_at: datetime | None
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """One line of a subscriber's history."""
+
+    edition_id: int
+    newsletter: str
+    slot: str
+    subject: str
+    state: str
+    reason: str
+    code: str
+    text: str
+    settled_at: datetime | None
+
+
+async def add(connection: AsyncConnection, person: Subscriber, *, digest: str) -> Subscriber:
+    """Adds a person, or returns the one with this address. `person.id` is ignored."""
+    row: dict[str, object] = {
+        "address": person.address,
+        "folded": person.address.casefold(),
+        "digest": digest,
+        "name": person.name,
+    }
+    row |= {"language": person.language, "timezone": person.timezone, "generation": person.generation}
+    await insert_new(connection, subscribers, row | {"created_at": person.created_at})
+    found = await by_address(connection, person.address)
+    if found is None:
+        raise LookupError(f"subscriber {digest} vanished inside its own transaction")
+    return found
+
+
+async def by_address(connection: AsyncConnection, address: str) -> Subscriber | None:
+    """The person with this address, however it is capitalised."""
+    query = select(subscribers).where(subscribers.c.folded == address.casefold())
+    row = (await connection.execute(query)).one_or_none()
+    return _person(row) if row else None
+
+
+async def get(connection: AsyncConnection, identifier: int) -> Subscriber | None:
+    """The person with this number."""
+    row = (await connection.execute(select(subscribers).where(subscribers.c.id == identifier))).one_or_none()
+    return _person(row) if row else None
+
+
+async def by_digest(connection: AsyncConnection, digest: str) -> Subscriber | None:
+    """The person whose address has this digest."""
+    row = (await connection.execute(select(subscribers).where(subscribers.c.digest == digest))).one_or_none()
+    return _person(row) if row else None
+
+
+async def digest_of(connection: AsyncConnection, identifier: int) -> str:
+    """The digest of a person's address: what journal and suppressions keep."""
+    found = await connection.execute(select(subscribers.c.digest).where(subscribers.c.id == identifier))
+    digest: str = found.scalar_one()
+    return digest
+
+
+async def by_numbers(connection: AsyncConnection, identifiers: Iterable[int]) -> dict[int, Subscriber]:
+    """People by number."""
+    rows = await connection.execute(select(subscribers).where(among(connection, subscribers.c.id, identifiers)))
+    return {row.id: _person(row) for row in rows}
+
+
+async def page(connection: AsyncConnection, *, after: int, limit: int) -> list[Subscriber]:
+    """Subscribers by number, a page at a time."""
+    query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
+    return [_person(row) for row in await connection.execute(query)]
+
+
+async def anyone(connection: AsyncConnection) -> bool:
+    """True when there ever was a subscriber row."""
+    return await connection.scalar(select(func.max(subscribers.c.id))) is not None
+
+
+async def subscribe(
+    connection: AsyncConnection, newsletter: str, subscriber_id: int, *, origin: str, now: datetime
+) -> bool:
+    """Begins a subscription; one that was ended begins again. False: it was active already."""
+    row = {"newsletter": newsletter, "subscriber_id": subscriber_id, "state": SubscriptionState.ACTIVE.value}
+    row |= {"since": now, "origin": origin}
+    if await insert_new(connection, subscriptions, row):
+        return True
+    again = _one(newsletter, subscriber_id).where(subscriptions.c.state == SubscriptionState.ENDED.value)
+    done = await connection.execute(
+        again.values(state=SubscriptionState.ACTIVE.value, since=now, ended_at=None, origin=origin)
+    )
+    return done.rowcount == 1
+
+
+async def unsubscribe(connection: AsyncConnection, newsletter: str, subscriber_id: int, *, now: datetime) -> bool:
+    """Ends a subscription. False: there was no active one, so there is nothing to end."""
+    active = _one(newsletter, subscriber_id).where(subscriptions.c.state == SubscriptionState.ACTIVE.value)
+    done = await connection.execute(active.values(state=SubscriptionState.ENDED.value, ended_at=now))
+    return done.rowcount == 1
+
+
+async def subscriptions_of(connection: AsyncConnection, subscriber_id: int) -> list[Subscription]:
+    """Everything a person chose, ended ones included."""
+    query = select(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id)
+    rows = await connection.execute(query.order_by(subscriptions.c.newsletter))
+    return [
+        Subscription(
+            newsletter=row.newsletter,
+            state=SubscriptionState(row.state),
+            since=row.since,
+            ended_at=row.ended_at,
+            origin=row.origin,
+        )
+        for row in rows
+    ]
+
+
+async def history(connection: AsyncConnection, subscriber_id: int, *, limit: int = 50) -> list[Received]:
+    """What a person was sent, newest first, and how each ended."""
+    ledger, book = deliveries.c, editions.c
+    query = select(
+        *(ledger.edition_id, book.newsletter, book.slot, book.subject),
+        *(ledger.state, ledger.reason, ledger.code, ledger.text, ledger.settled_at),
+    ).join(editions, book.id == ledger.edition_id)
+    rows = await connection.execute(
+        query.where(ledger.subscriber_id == subscriber_id).order_by(ledger.id.desc()).limit(limit)
+    )
+    return [Received(**row._asdict()) for row in rows]
+
+
+async def suppress(connection: AsyncConnection, digest: str, reason: str, *, now: datetime) -> None:
+    """Never write to this address again. The first reason is kept."""
+    await insert_new(connection, suppressions, {"digest": digest, "reason": reason, "at": now})
+
+
+async def suppression(connection: AsyncConnection, digest: str) -> tuple[str, datetime] | None:
+    """Why and since when we must not write to this address."""
+    query = select(suppressions.c.reason, suppressions.c.at).where(suppressions.c.digest == digest)
+    row = (await connection.execute(query)).one_or_none()
+    return (row.reason, row.at) if row else None
+
+
+def _one(newsletter: str, subscriber_id: int) -> Any:
+    return update(subscriptions).where(
+        subscriptions.c.newsletter == newsletter, subscriptions.c.subscriber_id == subscriber_id
+    )
+
+
+def _person(row: Row[Any]) -> Subscriber:
+    data = row._asdict()
+    return Subscriber(**{k: v for k, v in data.items() if k not in ("folded", "digest")})

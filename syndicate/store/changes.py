@@ -1,0 +1,77 @@
+"""The change log and everybody's place in it."""
+
+from datetime import datetime
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.article import Edit
+from syndicate.domain.change import Change, ChangeKind
+from syndicate.store.db import upsert
+from syndicate.store.tables import changes, counters, cursors
+
+_SEQ = "seq"
+
+
+async def append(
+    connection: AsyncConnection,
+    *,
+    article_id: str,
+    version: int,
+    kind: ChangeKind,
+    edit: Edit,
+    baseline: bool,
+    at: datetime,
+    note: str = "",
+) -> int:
+    """Adds a row and returns its seq.
+
+    The number comes from a counter row inside the caller's transaction. Whoever appends next waits for that row until
+    we commit, so seq follows commit order and a reader that has seen n will never be handed a smaller one.
+    """
+    seq = await _next_seq(connection)
+    row = {"seq": seq, "article_id": article_id, "version": version, "kind": kind.value, "edit": edit.value}
+    await connection.execute(insert(changes).values(**row, baseline=baseline, at=at, note=note))
+    return seq
+
+
+async def head(connection: AsyncConnection) -> int:
+    """The newest seq, 0 when the log is empty."""
+    return await connection.scalar(select(counters.c.value).where(counters.c.name == _SEQ)) or 0
+
+
+async def span(connection: AsyncConnection, after: int, upto: int, limit: int = 10_000) -> list[Change]:
+    """The changes with after < seq ≤ upto, oldest first."""
+    rows = await connection.execute(
+        select(changes).where(changes.c.seq > after, changes.c.seq <= upto).order_by(changes.c.seq).limit(limit)
+    )
+    return [_change(row) for row in rows]
+
+
+async def of_article(connection: AsyncConnection, article_id: str) -> list[Change]:
+    """The history of one article, oldest first."""
+    rows = await connection.execute(select(changes).where(changes.c.article_id == article_id).order_by(changes.c.seq))
+    return [_change(row) for row in rows]
+
+
+async def cursor(connection: AsyncConnection, name: str) -> int | None:
+    """How far a reader has read; None if it has never begun."""
+    return await connection.scalar(select(cursors.c.seq).where(cursors.c.name == name))
+
+
+async def move_cursor(connection: AsyncConnection, name: str, seq: int) -> None:
+    """Sets a reader's place."""
+    await upsert(connection, cursors, {"name": name}, {"seq": seq})
+
+
+async def _next_seq(connection: AsyncConnection) -> int:
+    raised = update(counters).where(counters.c.name == _SEQ).values(value=counters.c.value + 1)
+    seq = await connection.scalar(raised.returning(counters.c.value))
+    if seq is None:
+        raise LookupError("the counter row 'seq' is missing; the migrations make it")
+    return int(seq)
+
+
+def _change(row: Row[tuple[object, ...]]) -> Change:
+    data = row._asdict()
+    return Change(**{**data, "kind": ChangeKind(data["kind"]), "edit": Edit(data["edit"])})

@@ -1,0 +1,148 @@
+"""The database: one writer at a time on SQLite, a pool on PostgreSQL, and nothing half-written by a cancelled task."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from syndicate.errors import ConfigError, StoreTrouble
+
+BUSY_SECONDS = 30  # how long SQLite waits for another process's write
+READERS = 4  # connections that only read
+WRITERS = 4  # PostgreSQL; SQLite has one
+RINGS = "rings the relay"  # key in a connection's info: this transaction wrote jobs
+_T = TypeVar("_T")
+
+
+class Database:
+    """Both databases behind two verbs. `store.tables` holds the schema, the other modules the statements."""
+
+    def __init__(self, url: str) -> None:
+        self.url = normal_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.jobs_added = asyncio.Event()  # rung after a commit that wrote jobs; the relay listens
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._writer = _sqlite(self.url, read_only=False) if self.is_sqlite else _postgres(self.url, WRITERS)
+        self._reader = _sqlite(self.url, read_only=True) if self.is_sqlite else _postgres_reader(self.url)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is committed at the end, or never happened. Keep it under a second.
+
+        On SQLite it begins IMMEDIATE: a deferred one could not be saved once another process had written.
+        A cancellation that arrives during the commit waits for it. Raises StoreTrouble when the database can't be had.
+        """
+        async with self._turn:
+            connection = await _connect(self._writer)
+            try:
+                transaction = await connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    await _whole(transaction.rollback())
+                    raise
+                await _whole(transaction.commit())
+                if connection.info.pop(RINGS, False):
+                    self.jobs_added.set()
+            finally:
+                connection.info.pop(RINGS, None)
+                await _whole(connection.close())
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one state of the database and can't change it."""
+        connection = await _connect(self._reader)
+        try:
+            async with connection.begin():
+                yield connection
+        finally:
+            await _whole(connection.close())
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def normal_url(url: str) -> URL:
+    """The address with the driver we use: `sqlite` means aiosqlite, `postgresql` means psycopg 3."""
+    parsed = make_url(url)
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    backend = parsed.get_backend_name()
+    if backend not in drivers:
+        raise ConfigError(f"store = {parsed!r}: {backend} is not a database we know; use sqlite:/// or postgresql://")
+    return parsed.set(drivername=drivers[backend])
+
+
+def _sqlite(url: URL, *, read_only: bool) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=READERS if read_only else 1, max_overflow=0)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # we begin transactions ourselves
+        cursor = dbapi.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # a mark that a power cut forgets is a double mail
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if read_only:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres(url: URL, size: int) -> AsyncEngine:
+    return create_async_engine(url, pool_size=size, max_overflow=4, pool_pre_ping=True)
+
+
+def _postgres_reader(url: URL) -> AsyncEngine:
+    return _postgres(url, READERS).execution_options(postgresql_readonly=True)
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
+    try:
+        return await engine.connect()
+    except (DBAPIError, OSError) as error:
+        raise StoreTrouble(f"the database {engine.url!r} can't be opened: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[0]
+
+
+async def _whole(work: Awaitable[_T]) -> _T:
+    """Lets `work` end even if we are cancelled meanwhile; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task})
+        raise
+
+
+async def upsert(
+    connection: AsyncConnection, table: Table, key: Mapping[str, object], values: Mapping[str, object]
+) -> None:
+    """Writes one row whether or not its key is there already."""
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = make(table).values(**key, **values)
+    changed = statement.on_conflict_do_update(index_elements=list(key), set_=dict(values))
+    await connection.execute(changed if values else statement.on_conflict_do_nothing(index_elements=list(key)))
+
+
+async def insert_new(connection: AsyncConnection, table: Table, row: Mapping[str, object]) -> bool:
+    """Inserts unless a unique key says it is there already. True: it was new."""
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    done = await connection.execute(make(table).values(**row).on_conflict_do_nothing())
+    return done.rowcount == 1

@@ -1,0 +1,122 @@
+"""Which articles each feed holds, and articles as bytes, made once per change."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.article import Article, ArticleState
+from syndicate.store.articles import by_ids
+from syndicate.store.db import upsert
+from syndicate.store.sets import among
+from syndicate.store.tables import articles, feed_entries, feeds, fragments, quarantine
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedState:
+    """A feed as last published."""
+
+    name: str
+    shape: str
+    manifest: str
+    updated_at: datetime
+    published_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fragment:
+    """One article in one format, plain and deflated."""
+
+    article_id: str
+    seq: int
+    body: bytes
+    squeezed: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """An article that a format could not write."""
+
+    article_id: str
+    format: str
+    seq: int
+    problem: str
+    at: datetime
+
+
+async def states(connection: AsyncConnection) -> dict[str, FeedState]:
+    """Every feed we have published, by name."""
+    return {row.name: FeedState(**row._asdict()) for row in await connection.execute(select(feeds))}
+
+
+async def save(connection: AsyncConnection, state: FeedState) -> None:
+    """Writes down what was published."""
+    values = {name: getattr(state, name) for name in ("shape", "manifest", "updated_at", "published_at")}
+    await upsert(connection, feeds, {"name": state.name}, values)
+
+
+async def put_entries(connection: AsyncConnection, feed: str, held: Sequence[Article], gone: Iterable[str]) -> None:
+    """Adds the articles a feed holds and takes out those it holds no longer."""
+    for article in held:
+        key = {"feed": feed, "article_id": article.id}
+        await upsert(connection, feed_entries, key, {"sort_at": article.sort_at})
+    taken_out = among(connection, feed_entries.c.article_id, gone)
+    await connection.execute(delete(feed_entries).where(feed_entries.c.feed == feed, taken_out))
+
+
+async def clear_entries(connection: AsyncConnection, feed: str) -> None:
+    """Forgets what a feed holds, before it is rebuilt under another configuration."""
+    await connection.execute(delete(feed_entries).where(feed_entries.c.feed == feed))
+
+
+async def holding(connection: AsyncConnection, article_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """(feed, article id) for every feed that holds one of these articles."""
+    query = select(feed_entries.c.feed, feed_entries.c.article_id)
+    rows = await connection.execute(query.where(among(connection, feed_entries.c.article_id, article_ids)))
+    return {(row.feed, row.article_id) for row in rows}
+
+
+async def candidates(connection: AsyncConnection, feed: str, *, limit: int, loud_since: datetime) -> list[Article]:
+    """Enough of a feed's articles to choose its document from: the newest published ones and the loud ones."""
+    held = select(feed_entries.c.article_id).join(articles, articles.c.id == feed_entries.c.article_id)
+    held = held.where(feed_entries.c.feed == feed)
+    newest = held.where(articles.c.state == ArticleState.PUBLISHED.value)
+    newest = newest.order_by(feed_entries.c.sort_at.desc(), feed_entries.c.article_id.desc()).limit(limit)
+    loud = held.where(articles.c.loud_at >= loud_since)
+    ids = {row.article_id for query in (newest, loud) for row in await connection.execute(query)}
+    return list((await by_ids(connection, ids)).values())
+
+
+async def kept_fragments(connection: AsyncConnection, flavour: str, wanted: Iterable[Article]) -> dict[str, Fragment]:
+    """The fragments that are still true, by article id."""
+    seqs = {article.id: article.seq for article in wanted}
+    query = select(fragments.c.article_id, fragments.c.seq, fragments.c.body, fragments.c.squeezed)
+    query = query.where(fragments.c.flavour == flavour, among(connection, fragments.c.article_id, seqs))
+    rows = await connection.execute(query)
+    return {row.article_id: Fragment(**row._asdict()) for row in rows if row.seq == seqs[row.article_id]}
+
+
+async def keep_fragment(connection: AsyncConnection, flavour: str, fragment: Fragment) -> None:
+    """Keeps the newest bytes of an article in one format."""
+    values = {"seq": fragment.seq, "body": fragment.body, "squeezed": fragment.squeezed}
+    await upsert(connection, fragments, {"article_id": fragment.article_id, "flavour": flavour}, values)
+
+
+async def put_quarantine(connection: AsyncConnection, found: Quarantined) -> None:
+    """Notes that a format could not write an article."""
+    values = {"seq": found.seq, "problem": found.problem, "at": found.at}
+    await upsert(connection, quarantine, {"article_id": found.article_id, "format": found.format}, values)
+
+
+async def lift_quarantine(connection: AsyncConnection, format_name: str, article_ids: Iterable[str]) -> None:
+    """These can be written again."""
+    fit = among(connection, quarantine.c.article_id, article_ids)
+    await connection.execute(delete(quarantine).where(quarantine.c.format == format_name, fit))
+
+
+async def quarantined(connection: AsyncConnection) -> list[Quarantined]:
+    """Every article that some format could not write."""
+    rows = await connection.execute(select(quarantine).order_by(quarantine.c.at.desc()).limit(500))
+    return [Quarantined(**row._asdict()) for row in rows]

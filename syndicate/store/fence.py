@@ -1,0 +1,102 @@
+"""Notices a restored backup: the disk knows of sends that the database does not, so nobody may be sent to by guess.
+
+Once per group commit, before the wire, the database's counter and then a file beside the keys are raised. A file ahead
+of its database means that the database is an older copy. The other way round is a crash between the two, and harmless.
+Unsubscribes and suppressions are also appended to a journal beside it and replayed at start.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.store.db import insert_new, upsert
+from syndicate.store.files import write_whole
+from syndicate.store.tables import fences, holds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departure:
+    """One line of the journal: somebody left, and must stay gone whatever database is restored."""
+
+    digest: str  # HMAC of the address
+    newsletter: str  # "" for a suppression of the address as such
+    reason: str
+    at: datetime
+
+
+def disk_value(path: Path) -> int:
+    """The highest fence this install has put on disk; 0 if none."""
+    try:
+        return int(path.read_text())
+    except FileNotFoundError:
+        return 0
+
+
+def raise_disk(path: Path, value: int) -> None:
+    """Puts a fence on disk, synced. Called before the wire."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, f"{value:020d}".encode(), 0)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def value(connection: AsyncConnection, install: str) -> int:
+    """The database's fence."""
+    return await connection.scalar(select(fences.c.value).where(fences.c.install == install)) or 0
+
+
+async def raise_value(connection: AsyncConnection, install: str, number: int) -> None:
+    """Raises the database's fence, in the transaction that marks deliveries as `sending`."""
+    await upsert(connection, fences, {"install": install}, {"value": number})
+
+
+async def hold(connection: AsyncConnection, name: str, why: str, *, now: datetime) -> None:
+    """Nothing is sent any more until a person releases it."""
+    await insert_new(connection, holds, {"name": name, "why": why, "at": now})
+
+
+async def held(connection: AsyncConnection) -> dict[str, str]:
+    """What holds the house, and why."""
+    return {row.name: row.why for row in await connection.execute(select(holds))}
+
+
+async def release(connection: AsyncConnection, name: str) -> bool:
+    """A person has looked. False: there was no such hold."""
+    return (await connection.execute(delete(holds).where(holds.c.name == name))).rowcount == 1
+
+
+def note_departure(path: Path, departure: Departure) -> None:
+    """Appends to the journal, synced, before the answer is given."""
+    line = {"digest": departure.digest, "newsletter": departure.newsletter, "reason": departure.reason}
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, json.dumps(line | {"at": departure.at.isoformat()}).encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def departures(path: Path) -> Iterator[Departure]:
+    """The journal, oldest first. A last line that a crash cut short was never answered for and is left out."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                record = json.loads(line)
+                yield Departure(**record | {"at": datetime.fromisoformat(record["at"])})
+
+
+def new_install(path: Path, random: bytes) -> str:
+    """The name of this install, made once and kept beside the keys."""
+    if not path.exists():
+        write_whole(path, random.hex().encode())
+    return path.read_text().strip()

@@ -1,0 +1,96 @@
+"""Feed documents and pictures as files: each is whole or not there, and feeds outlive their database."""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\.[a-z]{2,5}")
+_HASH = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A published feed document with everything an answer needs.
+
+    `etag` is without quotes and names the manifest; each encoding adds its own suffix (RFC 9110 §8.8.3).
+    """
+
+    name: str  # "terkini.rss"
+    media_type: str
+    etag: str
+    last_modified: int  # Unix seconds
+    plain: bytes = field(repr=False)
+    gzipped: bytes = field(repr=False)
+
+
+def write_document(folder: Path, document: Document) -> None:
+    """Puts the document in the place of the former one in one step (rename(2))."""
+    head = {k: v for k, v in asdict(document).items() if k not in ("plain", "gzipped")}
+    body = document.plain + document.gzipped
+    head |= {"plain_length": len(document.plain), "digest": _digest(body)}
+    write_whole(folder / f"{_checked(document.name)}.doc", json.dumps(head).encode() + b"\n" + body)
+
+
+def read_document(folder: Path, name: str) -> Document | None:
+    """The last good document, or None if there is none or its bytes aren't what was written."""
+    try:
+        raw = (folder / f"{_checked(name)}.doc").read_bytes()
+    except FileNotFoundError:
+        return None
+    head_line, _, body = raw.partition(b"\n")
+    try:
+        head = json.loads(head_line)
+        digest, cut = head.pop("digest"), head.pop("plain_length")
+    except (ValueError, KeyError, AttributeError):
+        return None
+    if digest != _digest(body):
+        return None
+    return Document(**head, plain=body[:cut], gzipped=body[cut:])
+
+
+def document_names(folder: Path) -> list[str]:
+    """What lies there."""
+    return sorted(path.name.removesuffix(".doc") for path in folder.glob("*.doc"))
+
+
+def remove_document(folder: Path, name: str) -> None:
+    """Takes a feed off that is no longer configured."""
+    (folder / f"{_checked(name)}.doc").unlink(missing_ok=True)
+
+
+def write_media(folder: Path, digest: str, body: bytes) -> None:
+    """Keeps a picture under its hash; one that is there already is the same."""
+    path = media_path(folder, digest)
+    if not path.exists():
+        write_whole(path, body)
+
+
+def media_path(folder: Path, digest: str) -> Path:
+    """Where a picture lies. Raises ValueError for anything that is not a hash."""
+    if not _HASH.fullmatch(digest):
+        raise ValueError(f"{digest!r} is not the hash of a picture")
+    return folder / digest
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Writes beside the target, syncs, renames: after a crash the file is the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with beside.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a feed document")
+    return name
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=16).hexdigest()

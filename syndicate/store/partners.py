@@ -1,0 +1,224 @@
+"""Partners' keys, how their endpoints do, and the ledger of pushes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from syndicate.domain.change import ChangeKind
+from syndicate.domain.delivery import Exclusion, Happening, Standing, State, origins
+from syndicate.domain.partner import Push
+from syndicate.store.db import insert_new, upsert
+from syndicate.store.sets import among
+from syndicate.store.tables import endpoints, partner_keys, pushes
+
+_UNSENT = (State.DUE, State.CLAIMED, State.DEFERRED)
+_OPEN = (*_UNSENT, State.SENDING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A partner's key; only its digest is kept."""
+
+    id: str
+    partner: str
+    digest: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushLine:
+    """One push as the operator sees it."""
+
+    id: int
+    endpoint: str
+    subject: str
+    type: str
+    state: str
+    reason: str
+    attempt: int
+    at: datetime
+    not_before: datetime | None
+    code: str
+    text: str
+    settled_at: datetime | None
+
+
+async def add_key(connection: AsyncConnection, key: Key) -> None:
+    """Keeps a new key's digest. Two live keys let a partner change over without a gap."""
+    await insert_new(connection, partner_keys, vars(key))
+
+
+async def key(connection: AsyncConnection, identifier: str) -> Key | None:
+    """The live key with this id."""
+    query = select(partner_keys).where(partner_keys.c.id == identifier, partner_keys.c.revoked_at.is_(None))
+    row = (await connection.execute(query)).one_or_none()
+    return Key(**row._asdict()) if row else None
+
+
+async def keys(connection: AsyncConnection) -> list[Key]:
+    """Every key, revoked ones too."""
+    rows = await connection.execute(select(partner_keys).order_by(partner_keys.c.created_at))
+    return [Key(**row._asdict()) for row in rows]
+
+
+async def revoke_key(connection: AsyncConnection, identifier: str, *, now: datetime) -> bool:
+    """Ends a key. False: there is no such live key."""
+    live = and_(partner_keys.c.id == identifier, partner_keys.c.revoked_at.is_(None))
+    return (await connection.execute(update(partner_keys).where(live).values(revoked_at=now))).rowcount == 1
+
+
+async def add_push(connection: AsyncConnection, push: Push, *, at: datetime) -> bool:
+    """Writes a push down as `due`. False: this change was written down for this endpoint already."""
+    row: dict[str, Any] = {"endpoint": push.endpoint, "seq": push.seq, "subject": push.subject, "type": push.type}
+    row |= {"article_id": push.article_id, "edition_id": push.edition_id, "state": push.state.value}
+    row |= {"reason": "", "attempt": 0, "at": at, "first_due": push.first_due, "owner": "", "code": "", "text": ""}
+    return await insert_new(connection, pushes, row)
+
+
+async def unsent(connection: AsyncConnection, endpoint: str, subject: str) -> list[tuple[int, ChangeKind]]:
+    """The waiting pushes of one article to one endpoint: id and kind of change."""
+    query = select(pushes.c.id, pushes.c.type).where(
+        pushes.c.endpoint == endpoint, pushes.c.subject == subject, _in(_UNSENT)
+    )
+    return [(row.id, ChangeKind(row.type.removeprefix("article."))) for row in await connection.execute(query)]
+
+
+async def ever_sent(connection: AsyncConnection, endpoint: str, subject: str) -> bool:
+    """True when something about this article may have reached the endpoint and was not taken back since."""
+    query = select(pushes.c.type).where(
+        pushes.c.endpoint == endpoint,
+        pushes.c.subject == subject,
+        _in((State.ACCEPTED, State.SENDING, State.UNCERTAIN)),
+    )
+    last = await connection.scalar(query.order_by(pushes.c.id.desc()).limit(1))
+    return last is not None and last != f"article.{ChangeKind.WITHDRAWN}"
+
+
+async def exclude(connection: AsyncConnection, ids: Iterable[int], reason: Exclusion, *, now: datetime) -> None:
+    """Drops waiting pushes, with the reason."""
+    here = and_(among(connection, pushes.c.id, ids), _in(_UNSENT))
+    changed = update(pushes).where(here).values(state=State.EXCLUDED.value, reason=reason.value, settled_at=now)
+    await connection.execute(changed)
+
+
+async def claim(
+    connection: AsyncConnection, endpoint: str, *, owner: str, limit: int, now: datetime
+) -> list[tuple[Push, datetime]]:
+    """Takes the next pushes of an endpoint with the time of what they tell, retractions first.
+
+    Strict order per subject: a push is claimable only when no earlier one of its subject is open.
+    """
+    earlier = aliased(pushes)
+    blocked = exists().where(
+        *(earlier.c.endpoint == pushes.c.endpoint, earlier.c.subject == pushes.c.subject),
+        *(earlier.c.id < pushes.c.id, earlier.c.state.in_([s.value for s in _OPEN])),
+    )
+    ready = or_(pushes.c.not_before.is_(None), pushes.c.not_before <= now)
+    first = pushes.c.type != f"article.{ChangeKind.WITHDRAWN}"
+    picked = select(pushes.c.id).where(
+        pushes.c.endpoint == endpoint, _in(origins(Happening.CLAIM)), ready, ~blocked, ~_disabled(endpoint)
+    )
+    picked = picked.order_by(first, pushes.c.id).limit(limit).with_for_update(skip_locked=True)
+    taken = update(pushes).where(pushes.c.id.in_(picked.scalar_subquery()))
+    rows = await connection.execute(taken.values(state=State.CLAIMED.value, owner=owner).returning(pushes))
+    found = sorted(rows.all(), key=lambda row: (row.type != f"article.{ChangeKind.WITHDRAWN}", row.id))
+    return [(_push(row), row.at) for row in found]
+
+
+async def mark(connection: AsyncConnection, identifier: int, *, owner: str) -> bool:
+    """`claimed → sending`, right before the wire. False: no longer ours, or the endpoint was disabled meanwhile."""
+    mine = and_(pushes.c.id == identifier, _in(origins(Happening.MARK)), pushes.c.owner == owner)
+    not_off = ~exists().where(endpoints.c.name == pushes.c.endpoint, endpoints.c.disabled_at.is_not(None))
+    done = await connection.execute(update(pushes).where(mine, not_off).values(state=State.SENDING.value))
+    return done.rowcount == 1
+
+
+async def settle(
+    connection: AsyncConnection, identifier: int, standing: Standing, *, owner: str, now: datetime
+) -> None:
+    """Writes an outcome down, if we still hold the push."""
+    mine = and_(pushes.c.id == identifier, pushes.c.state == State.SENDING.value, pushes.c.owner == owner)
+    final = standing.state is not State.DEFERRED
+    await connection.execute(
+        update(pushes)
+        .where(mine)
+        .values(
+            state=standing.state.value,
+            attempt=standing.attempt,
+            not_before=standing.not_before,
+            code=standing.code[:64],
+            text=standing.text[:500],
+            owner="",
+            settled_at=now if final else None,
+        )
+    )
+
+
+async def release(connection: AsyncConnection, ids: Iterable[int], *, owner: str) -> None:
+    """Gives back what was claimed and not marked."""
+    mine = and_(among(connection, pushes.c.id, ids), _in(origins(Happening.RELEASE)), pushes.c.owner == owner)
+    await connection.execute(update(pushes).where(mine).values(state=State.DUE.value, owner=""))
+
+
+async def abandon(connection: AsyncConnection, *, alive: Iterable[str]) -> None:
+    """After a crash: whatever dead workers held is due again.
+
+    That is safe also for what was on the wire: a push carries the same id on every try, so the partner drops a double.
+    """
+    held = _in((State.CLAIMED, State.SENDING))
+    lost = and_(held, ~among(connection, pushes.c.owner, alive))
+    await connection.execute(update(pushes).where(lost).values(state=State.DUE.value, owner=""))
+
+
+async def next_time(connection: AsyncConnection, endpoint: str) -> datetime | None:
+    """When the endpoint's next waiting push may be tried; None: nothing waits."""
+    when = func.min(func.coalesce(pushes.c.not_before, pushes.c.first_due))
+    return await connection.scalar(select(when).where(pushes.c.endpoint == endpoint, _in(_UNSENT)))
+
+
+async def disable(connection: AsyncConnection, endpoint: str, why: str, *, now: datetime) -> None:
+    """The partner's address is no more (410): nothing goes there until a person enables it again."""
+    await upsert(connection, endpoints, {"name": endpoint}, {"disabled_at": now, "why": why})
+    waiting = and_(pushes.c.endpoint == endpoint, _in(_UNSENT))
+    values = {"state": State.EXCLUDED.value, "reason": Exclusion.ENDPOINT_DISABLED.value, "settled_at": now}
+    await connection.execute(update(pushes).where(waiting).values(**values))
+
+
+async def disabled(connection: AsyncConnection) -> dict[str, str]:
+    """The endpoints that are switched off, and why."""
+    rows = await connection.execute(select(endpoints).where(endpoints.c.disabled_at.is_not(None)))
+    return {row.name: row.why for row in rows}
+
+
+async def lines(connection: AsyncConnection, *, limit: int, dead_only: bool = False) -> list[PushLine]:
+    """Pushes, newest first. `dead_only`: the dead letters, those given up or refused."""
+    query = select(pushes).order_by(pushes.c.id.desc()).limit(limit)
+    rows = await connection.execute(query.where(pushes.c.state == State.REFUSED.value) if dead_only else query)
+    return [PushLine(**{name: getattr(row, name) for name in PushLine.__dataclass_fields__}) for row in rows]
+
+
+async def replay(connection: AsyncConnection, identifier: int, *, now: datetime) -> str | None:
+    """The operator's retry of a dead letter. Returns its endpoint, None if it can't be retried."""
+    here = and_(pushes.c.id == identifier, _in(origins(Happening.RETRY)))
+    changed = update(pushes).where(here).values(state=State.DUE.value, not_before=None, first_due=now, attempt=0)
+    endpoint: str | None = await connection.scalar(changed.returning(pushes.c.endpoint))
+    return endpoint
+
+
+def _disabled(endpoint: str) -> ColumnElement[bool]:
+    return exists().where(endpoints.c.name == endpoint, endpoints.c.disabled_at.is_not(None))
+
+
+def _in(states: Sequence[State]) -> ColumnElement[bool]:
+    return pushes.c.state.in_([state.value for state in states])
+
+
+def _push(row: Row[Any]) -> Push:
+    names = ("id", "endpoint", "subject", "seq", "type", "attempt", "article_id", "edition_id", "first_due")
+    return Push(**{name: getattr(row, name) for name in names}, state=State(row.state))

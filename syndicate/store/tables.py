@@ -1,0 +1,392 @@
+"""All tables on one page. A new column is a line here and one migration.
+
+Instants are microseconds since 1970 in UTC: the same on both databases, and they sort. Lists and small records are
+JSON text. Ledger rows are narrow, and no column that changes often has an index.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# SQLite numbers rows by itself only for INTEGER primary keys.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970 UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Json(TypeDecorator[Any]):
+    """A small record as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# ── the spine ────────────────────────────────────────────────────────────────────────────────────────────────────
+counters = Table(  # 'seq': the last seq of the change log; its row lock puts seq into commit order
+    "counters",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+sources = Table(  # what we remember of each source between two looks
+    "sources",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("memory", Json, nullable=False),
+    Column("imported", Boolean, nullable=False),  # the first import is whole
+    Column("looked_at", Instant),
+    Column("next_at", Instant, nullable=False),
+    Column("errors", Integer, nullable=False),  # in a row
+    Column("look", String(12), nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("problems", Json, nullable=False),  # stories that could not be read
+    Column("suspended", Boolean, nullable=False),
+)
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("source", String(40), nullable=False),
+    Column("source_key", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("edit", String(12), nullable=False),  # of the newest version
+    Column("first_seen", Instant, nullable=False),
+    Column("sort_at", Instant, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # of its latest change
+    Column("changed_at", Instant, nullable=False),
+    Column("loud_at", Instant),  # last corrected or withdrawn
+    Column("announced", Boolean, nullable=False),  # False: came with a first import
+    Column("churn", Integer, nullable=False),  # edits in a row that left the dates alone
+    Column("note", Text, nullable=False),
+    UniqueConstraint("source", "source_key"),
+    Index(None, "sort_at"),
+)
+article_versions = Table(  # append-only
+    "article_versions",
+    metadata,
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("hash", String(32), nullable=False),
+    Column("edit", String(12), nullable=False),
+    Column("content", Json, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+article_aliases = Table(  # other names of a story inside its source: URLs, old keys
+    "article_aliases",
+    metadata,
+    Column("source", String(40), primary_key=True),
+    Column("alias", String(700), primary_key=True),
+    Column("article_id", String(64), ForeignKey("articles.id"), nullable=False),
+)
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("article_id", String(64), ForeignKey("articles.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("edit", String(12), nullable=False),
+    Column("baseline", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False),
+    Index(None, "article_id"),
+)
+cursors = Table(  # how far each reader of the change log has read
+    "cursors",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+media = Table(  # pictures we hold; the bytes lie in var/media/HASH
+    "media",
+    metadata,
+    Column("hash", String(32), primary_key=True),
+    Column("mime_type", String(40), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+# ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("shape", String(32), nullable=False),  # digest of its configuration; another one means: rebuild
+    Column("manifest", String(32), nullable=False),  # digest of the entries it shows
+    Column("updated_at", Instant, nullable=False),
+    Column("published_at", Instant, nullable=False),
+)
+feed_entries = Table(  # which articles a feed's Selection holds
+    "feed_entries",
+    metadata,
+    Column("feed", String(40), primary_key=True),
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("sort_at", Instant, nullable=False),
+    Index(None, "feed", "sort_at"),
+)
+fragments = Table(  # an article as bytes in one format, made once per change
+    "fragments",
+    metadata,
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("flavour", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("squeezed", LargeBinary, nullable=False),
+)
+quarantine = Table(  # articles that a format could not write; the feed goes on without them
+    "quarantine",
+    metadata,
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("format", String(16), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# ── mail readers ─────────────────────────────────────────────────────────────────────────────────────────────────
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("address", String(254), nullable=False),
+    Column("folded", String(254), nullable=False, unique=True),  # casefolded: one person, one row
+    Column("digest", String(64), nullable=False, unique=True),  # HMAC of the folded address, as in suppressions
+    Column("name", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("newsletter", String(40), primary_key=True),
+    Column("subscriber_id", BigInteger, ForeignKey("subscribers.id"), primary_key=True),
+    Column("state", String(12), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("origin", Text, nullable=False),  # where the consent came from, in words
+    Index(None, "subscriber_id"),
+)
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("reason", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# ── editions and the ledger ──────────────────────────────────────────────────────────────────────────────────────
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("newsletter", String(40), nullable=False),
+    Column("slot", String(40), nullable=False),
+    Column("slot_at", Instant, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("cut_from", BigInteger, nullable=False),
+    Column("cut_to", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("frozen_at", Instant),
+    Column("done_at", Instant),
+    Column("why", Text, nullable=False),
+    UniqueConstraint("newsletter", "slot"),
+)
+edition_articles = Table(
+    "edition_articles",
+    metadata,
+    Column("edition_id", BigInteger, ForeignKey("editions.id"), primary_key=True),
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("left_out", String(12), nullable=False),  # "" for what it holds
+    Index(None, "article_id"),
+)
+edition_variants = Table(  # one rendering of an edition; holes are marked by `mark`
+    "edition_variants",
+    metadata,
+    Column("edition_id", BigInteger, ForeignKey("editions.id"), primary_key=True),
+    Column("variant", String(64), primary_key=True),
+    Column("mark", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+edition_books = Table(  # kept counts, so that no page counts rows
+    "edition_books",
+    metadata,
+    Column("edition_id", BigInteger, ForeignKey("editions.id"), primary_key=True, autoincrement=False),
+    Column("candidates", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("uncertain", Integer, nullable=False),
+    Column("excluded", Integer, nullable=False),
+    Column("open", Integer, nullable=False),
+)
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("edition_id", BigInteger, ForeignKey("editions.id"), nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False),  # no key: the ledger outlives an erased person
+    Column("state", String(12), nullable=False),
+    Column("reason", String(24), nullable=False),  # of an exclusion
+    Column("attempt", Integer, nullable=False),
+    Column("first_due", Instant, nullable=False),
+    Column("not_before", Instant),
+    Column("owner", String(64), nullable=False),  # the node that holds it
+    Column("code", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("provider_ref", Text, nullable=False),
+    Column("settled_at", Instant),
+    UniqueConstraint("edition_id", "subscriber_id"),
+    Index(None, "subscriber_id"),
+)
+
+# ── partners ─────────────────────────────────────────────────────────────────────────────────────────────────────
+partner_keys = Table(
+    "partner_keys",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("partner", String(40), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+endpoints = Table(  # how each endpoint does; its address and secret stand in the configuration
+    "endpoints",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("disabled_at", Instant),
+    Column("why", Text, nullable=False),
+)
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("endpoint", String(40), nullable=False),
+    Column("seq", BigInteger, nullable=False),  # of the change; 0 for an edition
+    Column("subject", String(80), nullable=False),  # "article:ID" or "edition:ID"
+    Column("type", String(40), nullable=False),
+    Column("article_id", String(64)),
+    Column("edition_id", BigInteger),
+    Column("state", String(12), nullable=False),
+    Column("reason", String(24), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Instant, nullable=False),  # of what it tells about
+    Column("first_due", Instant, nullable=False),
+    Column("not_before", Instant),
+    Column("owner", String(64), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("settled_at", Instant),
+    UniqueConstraint("endpoint", "subject", "seq"),
+    Index(None, "endpoint", "id"),
+)
+
+# ── work ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+jobs = Table(  # the outbox: a row is work to be done; a finished job's row is gone, a poisoned one stays `dead`
+    "jobs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("lane", String(16), nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("key", String(120), nullable=False, unique=True),
+    Column("ref", Json, nullable=False),
+    Column("state", String(8), nullable=False),  # pending, dead
+    Column("attempt", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),  # how often it was asked for; asked again while running: run again
+    Column("not_before", Instant, nullable=False),
+    Column("published_at", Instant),
+    Column("problem", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+job_runs = Table(  # every slot that was fired, once
+    "job_runs",
+    metadata,
+    Column("job", String(80), primary_key=True),
+    Column("slot", String(40), primary_key=True),
+    Column("node", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("why", String(12), nullable=False),  # fired, caught_up, late
+)
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("node", String(64), nullable=False),
+    Column("beat", BigInteger, nullable=False),  # only ever raised by its holder
+)
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", String(64), primary_key=True),  # of one process: HOST:PID:RANDOM
+    Column("host", String(64), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+fences = Table(  # the highest fence each install has put on disk beside its keys
+    "fences",
+    metadata,
+    Column("install", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+holds = Table(  # reasons why nothing may be sent until a person has looked
+    "holds",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)

@@ -1,0 +1,82 @@
+"""What all tests share: both databases, and services that are skipped with a reason or, in CI, demanded."""
+
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from syndicate.store.db import Database
+from syndicate.store.schema import migrate
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+POSTGRES = os.environ.get("SYNDICATE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+REQUIRED = frozenset(filter(None, os.environ.get("SYNDICATE_TEST_REQUIRE", "").split(",")))
+
+
+def absent(service: str, why: str) -> None:
+    """Skips with the reason; where SYNDICATE_TEST_REQUIRE names the service, fails instead."""
+    if service in REQUIRED:
+        pytest.fail(f"{service} is required here: {why}")
+    pytest.skip(f"{service} is absent: {why}")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The inputs that lie beside the repository."""
+    if not SHARED.is_dir():
+        absent("shared", "the folder ../shared is not there")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a system browser."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        absent("chromium", "no chromium on the PATH")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A database of this run's own, as a URL; dropped at the end."""
+    name = f"syndicate_test_{os.getpid()}_{secrets.token_hex(4)}"
+    try:
+        admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        absent("postgres", str(error).strip().splitlines()[0])
+    with admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+    yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(POSTGRES, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database: a real SQLite file, then a schema of its own in a real PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/syndicate.db"
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    schema = f"t_{secrets.token_hex(8)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'CREATE SCHEMA "{schema}"')
+    url = make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database."""
+    database = Database(database_url)
+    await migrate(database)
+    yield database
+    await database.aclose()
