@@ -19,7 +19,7 @@ from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.token import Keyring, Purpose, Token, delivery_name, name_number, read_token
 from syndicate.pipeline.dispatch import Postroom, Revocations, close_edition
 from syndicate.pipeline.enqueue import ask_for_mailing
-from syndicate.ports import Clock, Evidence, Mailer
+from syndicate.ports import Clock, Evidence
 from syndicate.store import audience, editions, fence, ledger, partners
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
@@ -60,7 +60,7 @@ async def repair(db: Database, room: Postroom, *, alive: Iterable[str], now: dat
 
 
 async def settle_doubts(
-    db: Database, edition_id: int, mailer: Mailer | None, ring: Keyring, report: RepairReport, *, now: datetime
+    db: Database, edition_id: int, mailer: object, ring: Keyring, report: RepairReport, *, now: datetime
 ) -> None:
     """Asks the channel for evidence. Without any, a doubt stays one: it is listed and never sent again by itself."""
     if not isinstance(mailer, Evidence):

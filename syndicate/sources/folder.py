@@ -10,7 +10,7 @@ import json
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -26,8 +26,8 @@ CONFIRMATION = ".syndicate-confirm-removals"
 WIDEST_PICTURE = 1600  # pixels; twice the width of a page's text column
 _LARGEST_STORY = 1024 * 1024  # bytes
 _LARGEST_PICTURE = 20 * 1024 * 1024  # bytes, architecture.md §8 "caps"
-_SETTLED = timedelta(seconds=1)  # a file younger than this may still be written
-_CLOCKS_APART = timedelta(seconds=2)  # a file may be younger than `now`, which was taken before we looked
+_SETTLED = 1.0  # seconds; a file younger than this may still be written
+_CLOCKS_APART = 2.0  # seconds; a file may be younger than `now`, which was taken before we looked
 _FEW_REMOVALS = 5  # a person deletes so many at once; more are a broken disk, if they are also …
 _SMALL_SHARE = 0.2  # … more than this share (gather.md §1.9)
 
@@ -119,6 +119,9 @@ class FolderSource:
         changed = []
         for path, stamp in look.files.items():
             if not path.endswith(STORY_ENDINGS):
+                continue
+            if not path.isprintable():
+                look.passing.append(f"{path!a}:1: its name has characters that can't be written; rename the file")
                 continue
             row = look.old.get(path)
             if row and same_settings and row.stamp == str(stamp) and row.image_stamp == _image_stamp(row.image, look):
@@ -271,7 +274,7 @@ def _rows(memory: Memory) -> dict[str, _Row]:
 
 
 def _is_fresh(stamp: Stamp, now: datetime) -> bool:
-    age = now - datetime.fromtimestamp(stamp.mtime_ns / 1e9, tz=UTC)
+    age = now.timestamp() - stamp.mtime_ns / 1e9
     return -_CLOCKS_APART < age < _SETTLED
 
 
@@ -311,9 +314,9 @@ def _media(body: bytes, value: Mapping[str, object]) -> Media:
 
 def _times(story: Story, stamp: Stamp, *, now: datetime) -> tuple[datetime, datetime, tuple[str, ...]]:
     """As for feeds, but a file that names no time is from when it was last written."""
-    written = datetime.fromtimestamp(stamp.mtime_ns / 1e9, tz=UTC)
+    written = datetime.fromtimestamp(min(max(stamp.mtime_ns / 1e9, 0), now.timestamp()), tz=UTC)
     guess = () if story.published else ("date_guess",)
-    published = story.published or min(written, now)
+    published = story.published or written
     times = (published.isoformat(), (story.updated or published).isoformat())
     appeared, changed, flags = choose_times(*times, zone="UTC", now=now)
     return appeared, changed, (*guess, *flags)

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syndicate.domain.slot import Slot
 from syndicate.store.db import RINGS, insert_new
 from syndicate.store.sets import among
 from syndicate.store.tables import job_runs, jobs
@@ -158,15 +159,16 @@ async def any_of(connection: AsyncConnection, prefix: str) -> bool:
     return await connection.scalar(query.limit(1)) is not None
 
 
-async def fire(connection: AsyncConnection, *, job: str, slot: str, node: str, why: str, now: datetime) -> bool:
+async def fire(connection: AsyncConnection, *, job: str, slot: Slot, node: str, why: str, now: datetime) -> bool:
     """Notes that a slot was fired. False: it was before; (job, slot) is unique, whoever asks."""
-    return await insert_new(connection, job_runs, {"job": job, "slot": slot, "node": node, "at": now, "why": why})
+    row = {"job": job, "slot": slot.name, "slot_at": slot.at, "node": node, "at": now, "why": why}
+    return await insert_new(connection, job_runs, row)
 
 
-async def last_fired(connection: AsyncConnection, job: str) -> datetime | None:
-    """When a job was fired last."""
-    last: datetime | None = await connection.scalar(select(func.max(job_runs.c.at)).where(job_runs.c.job == job))
-    return last
+async def newest_slot(connection: AsyncConnection, job: str) -> datetime | None:
+    """The moment of the newest slot that was fired for a job."""
+    newest: datetime | None = await connection.scalar(select(func.max(job_runs.c.slot_at)).where(job_runs.c.job == job))
+    return newest
 
 
 async def forget_runs(connection: AsyncConnection, *, before: datetime) -> None:

@@ -51,7 +51,8 @@ async def all_states(connection: AsyncConnection) -> dict[str, SourceState]:
 
 async def due(connection: AsyncConnection, names: Iterable[str], *, now: datetime) -> list[str]:
     """Which of these sources are to be looked at now."""
-    query = select(sources.c.name).where(sources.c.next_at <= now, sources.c.suspended.is_(False))
+    clock_set_back = sources.c.looked_at > now
+    query = select(sources.c.name).where(or_(sources.c.next_at <= now, clock_set_back), sources.c.suspended.is_(False))
     rows = await connection.execute(query.where(among(connection, sources.c.name, names)))
     return [row.name for row in rows]
 

@@ -358,8 +358,9 @@ job_runs = Table(  # every slot that was fired, once
     Column("job", String(80), primary_key=True),
     Column("slot", String(40), primary_key=True),
     Column("node", String(64), nullable=False),
+    Column("slot_at", Instant, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("why", String(12), nullable=False),  # fired, caught_up, late
+    Column("why", String(12), nullable=False),  # fired, late, born
 )
 leases = Table(
     "leases",

@@ -5,6 +5,7 @@ import html
 import json
 import re
 from datetime import UTC, datetime
+from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
 from email.policy import default
 from pathlib import Path
@@ -112,6 +113,20 @@ def body(raw: bytes, kind: str) -> str:
     return payload.decode()
 
 
+def words_of(text: str) -> str:
+    return headers.one_line(text)
+
+
+def phrase(raw: bytes, name: str) -> str:
+    """The words before the address, by RFC 2047 §6.2. Not by the address parser: in Python 3.11.7 it puts blanks
+    between encoded words (gh-92081)."""
+    (line,) = re.findall(rf"^{name}: ((?:.*\r\n )*.*)\r\n", raw.partition(b"\r\n\r\n")[0].decode() + "\r\n", re.M)
+    words = line.rpartition("<")[0].rstrip("\r\n ")
+    if words.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", words[1:-1])
+    return str(make_header(decode_header(words)))
+
+
 def check_wire(raw: bytes) -> None:
     """The rules that any message must keep, on its bytes: Python's own parser hides some breaches."""
     assert raw.isascii()
@@ -140,12 +155,15 @@ def test_what_is_read_is_what_was_meant_and_nothing_else(
     check_wire(raw)
     parsed = read(raw)
     assert not parsed.defects
-    assert str(parsed["Subject"]) == headers.one_line(subject)
-    assert [(a.display_name, a.addr_spec) for a in parsed["To"].addresses] == [(headers.one_line(name), "b@x.test")]
-    assert [a.addr_spec for a in parsed["From"].addresses] == ["pagi@kabar.test"]
-    assert parsed["From"].addresses[0].display_name == headers.one_line(sender)
-    assert body(raw, "plain") == f"Halo {headers.one_line(value)}\r\n{URL}\r\n"
-    assert body(raw, "html") == (f'<p>Halo {html.escape(headers.one_line(value))}</p><a href="{URL}">Berhenti</a>')
+    assert str(parsed["Subject"]) == words_of(subject)
+    for field, words, address in (("To", name, "b@x.test"), ("From", sender, "pagi@kabar.test")):
+        (seen,) = parsed[field].addresses
+        assert seen.addr_spec == address
+        assert "".join(seen.display_name.split()) == "".join(words_of(words).split())
+        assert phrase(raw, field) == words_of(words)
+    assert phrase(raw, "List-Id") == words_of(title)
+    assert body(raw, "plain") == f"Halo {words_of(value)}\r\n{URL}\r\n"
+    assert body(raw, "html") == (f'<p>Halo {html.escape(words_of(value))}</p><a href="{URL}">Berhenti</a>')
 
 
 @given(text=st.text(max_size=300), value=st.text(max_size=200), data=st.data())
@@ -159,7 +177,7 @@ def test_bodies_decode_to_what_was_put_in(text: str, value: str, data: st.DataOb
 
     check_wire(raw)
     assert body(raw, "html") == _crlf(text)
-    assert body(raw, "plain") == _crlf(text[:place]) + headers.one_line(value) + _crlf(text[place:])
+    assert body(raw, "plain") == _crlf(text[:place]) + words_of(value) + _crlf(text[place:])
 
 
 def _crlf(text: str) -> str:

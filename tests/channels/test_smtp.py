@@ -153,6 +153,7 @@ async def test_a_relay_that_stops_reading_the_body_defers() -> None:
     async def stuck(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 x\r\n250 x\r\n")
         await never.wait()
+        writer.transport.abort()
 
     server = await asyncio.start_server(stuck, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -68,8 +68,9 @@ def unsubscribe(url: str, mailto: str | None) -> str:
 
 
 def one_line(text: str) -> str:
-    """What becomes of a headline or a person's name in a header: control characters and line ends turn into blanks."""
-    return _CONTROL.sub(" ", text).strip()
+    """What becomes of a headline or a person's name in a header: control characters, line ends and
+    runs of blanks turn into one blank."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def block(fields: Mapping[str, str]) -> bytes:

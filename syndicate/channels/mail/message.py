@@ -82,22 +82,23 @@ class Variant:
     """One rendering of an edition, encoded. `message` is cheap: it may be called for each of a million recipients."""
 
     pieces: tuple[bytes, ...] = field(repr=False)  # common head first; empty where a hole is
-    holes: tuple[tuple[int, Hole], ...]  # (place in `pieces`, hole)
+    holes: Mapping[Hole, tuple[int, ...]]  # the places of each in `pieces`
 
     @property
     def names(self) -> frozenset[str]:
         """The values that `message` wants."""
-        return frozenset(hole.name for _, hole in self.holes)
+        return frozenset(hole.name for hole in self.holes)
 
     def message(self, addressee: Addressee, values: Mapping[str, str]) -> bytes:
         """The whole message: RFC 5322, 7-bit, CRLF, no line over 76 but for URLs and addresses in the head.
 
         Raises KeyError for a hole without a value and ValueError for an address, id or URL that would break a header.
         """
-        encoded = {hole: _encode_value(values[hole.name], hole) for hole in {hole for _, hole in self.holes}}
         parts = list(self.pieces)
-        for place, hole in self.holes:
-            parts[place] = encoded[hole]
+        for hole, places in self.holes.items():
+            encoded = _encode_value(values[hole.name], hole)
+            for place in places:
+                parts[place] = encoded
         return b"".join([_own_head(addressee), *parts])
 
 
@@ -111,7 +112,7 @@ def compile_variant(*, letterhead: Letterhead, subject: str, html: str, text: st
         raise ValueError("a mark is 16 letters a–z")
     boundary = f"=_{mark}".encode()  # `=_` never occurs in quoted-printable
     pieces: list[bytes] = [_common_head(letterhead, subject, boundary)]
-    holes: list[tuple[int, Hole]] = []
+    holes: dict[Hole, tuple[int, ...]] = {}
     for kind, body in (("plain", text), ("html", html)):
         pieces.append(
             b"--" + boundary + b"\r\nContent-Type: text/" + kind.encode() + b"; charset=utf-8\r\n"
@@ -120,7 +121,7 @@ def compile_variant(*, letterhead: Letterhead, subject: str, html: str, text: st
         _encode_part(body, mark, pieces, holes, in_html=kind == "html")
         pieces.append(b"\r\n")
     pieces.append(b"--" + boundary + b"--\r\n")
-    return Variant(pieces=tuple(pieces), holes=tuple(holes))
+    return Variant(pieces=tuple(pieces), holes=holes)
 
 
 def unfit(mail: Mail) -> str | None:
@@ -181,14 +182,17 @@ def _own_head(addressee: Addressee) -> bytes:
     return headers.block(fields)
 
 
-def _encode_part(body: str, mark: str, pieces: list[bytes], holes: list[tuple[int, Hole]], *, in_html: bool) -> None:
+def _encode_part(
+    body: str, mark: str, pieces: list[bytes], holes: dict[Hole, tuple[int, ...]], *, in_html: bool
+) -> None:
     """Appends the part's encoded stretches to `pieces`, with an empty piece and a line of its own for each hole."""
     stretches = re.split(rf"{mark}-([a-z][a-z0-9_]*)-", body)
     if any(mark in stretch for stretch in stretches):
         raise ValueError("the mark stands outside of a hole")
     for number, stretch in enumerate(stretches):
         if number % 2:
-            holes.append((len(pieces), Hole(name=stretch, in_html=in_html)))
+            hole = Hole(name=stretch, in_html=in_html)
+            holes[hole] = (*holes.get(hole, ()), len(pieces))
             pieces.append(b"")
         else:
             before = b"=\r\n" if number else b""

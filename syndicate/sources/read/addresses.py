@@ -3,6 +3,7 @@
 Rules of gather.md §1.8. Nothing is ever fetched here.
 """
 
+import encodings.idna  # noqa: F401  (the jail can't load it when it is first asked for)
 import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 

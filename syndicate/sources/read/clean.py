@@ -42,6 +42,7 @@ _EMPTY = frozenset(["link", "meta", "base", "embed", "input"])  # elements that 
 _CONTAINERS = frozenset(["div", "section", "article", "main", "header", "footer", "aside", "center", "body"])
 _TEXT_BLOCKS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote figure figcaption table tr hr pre dl"
 _BLOCKS = frozenset(_TEXT_BLOCKS.split()) | _CONTAINERS
+_TAG_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RENAMED = {"h1": "h2", "h5": "h4", "h6": "h4"}
 _BOXES = re.compile(
     r"(^|\s)(adsbygoogle|td-a-(ad|rec)\S*|td-adspot\S*|td_block_related\S*|sharedaddy|jp-relatedposts|addtoany\S*"
@@ -129,7 +130,11 @@ def _parsed(markup: str) -> HtmlElement:
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=False)
     document = document_fromstring(f"<html><body>{markup}</body></html>".encode(), parser=parser)
     body = document.find("body")
-    return document.makeelement("body") if body is None else body
+    if body is None:
+        return document.makeelement("body")
+    for element in [one for one in body.iterdescendants() if not _TAG_NAME.fullmatch(str(one.tag))]:
+        element.drop_tag()  # "<a<" and "<o:p>": lxml reads such names but doesn't write them
+    return body
 
 
 def _sanitised(markup: str) -> str:
@@ -251,7 +256,8 @@ def _settle_blocks(root: HtmlElement) -> None:
     """Every run of text gets a paragraph of its own: the sanitiser drops `div`, and its lines would run together."""
     holders = _block_holders(root)
     for element in list(root.iter()):
-        element.tag = _RENAMED.get(str(element.tag), element.tag)
+        if str(element.tag) in _RENAMED:
+            element.tag = _RENAMED[str(element.tag)]
         if element.tag not in _CONTAINERS:
             continue
         if element is root or element in holders:

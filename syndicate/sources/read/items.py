@@ -44,7 +44,9 @@ def found_articles(
 
 
 def _shared_names(items: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    counts = Counter(name for item in items for name in {item["link"], item["guid"]} if name)
+    # What is there twice with the same id and link is one story, so its names are its own.
+    distinct = {(item["guid"] or index, item["link"]): item for index, item in enumerate(items)}
+    counts = Counter(name for item in distinct.values() for name in {item["link"], item["guid"]} if name)
     return frozenset(name for name, count in counts.items() if count > 1)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from syndicate.domain.markup import legal, one_line, plain_text, plain_title
 from syndicate.sources.read.addresses import canonical, web_address
@@ -10,11 +11,13 @@ from syndicate.sources.read.charset import decode
 from syndicate.sources.read.clean import Cleaned, clean
 from syndicate.sources.read.entry import RawEntry, Refused
 from syndicate.sources.read.jsonfeed import read_json_feed
-from syndicate.sources.read.words import credit_of, summarize
+from syndicate.sources.read.words import credit_of, opening, summarize
 from syndicate.sources.read.xmlfeed import MOST_ENTRIES, read_xml_feed
 
 _TAIL = re.compile(r"\s*(\[?(…|\.\.\.)\]?)\s*$")  # how cut text ends
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_MIME_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
+_MOST_DIGITS = 6  # of a width or height
 _LONGEST_LINE = 1000  # characters of a title, name or caption
 
 
@@ -68,9 +71,9 @@ def _story(entry: RawEntry, *, feed_url: str, language: str) -> dict[str, Any]:
 
 def _summary(entry: RawEntry, body: str) -> str:
     """The newsroom's own words; what a machine cut off the top of the text is cut anew, without the dateline."""
-    given = " ".join(plain_text(entry.summary).split()) if entry.body else ""
+    given = opening(entry.summary) if entry.body else ""
     start = _TAIL.sub("", given)
-    if not start or " ".join(plain_text(body).split()).startswith(start):
+    if not start or opening(body).startswith(start):
         return summarize(body)
     return given
 
@@ -87,18 +90,29 @@ def _picture(entry: RawEntry, body: Cleaned, base: str) -> dict[str, Any] | None
             "alt": twin.alt if twin else "",
             "caption": caption or (twin.caption if twin else ""),
             "credit": _line(plain_text(raw.credit)) or credit_of(caption),
-            "mime_type": raw.mime_type if raw.mime_type.startswith("image/") else "image/jpeg",
+            "mime_type": raw.mime_type if raw.mime_type.startswith("image/") else _mime_type(url),
             "width": _pixels(raw.width),
             "height": _pixels(raw.height),
         }
     if body.picture is None:
         return None
     found = dataclasses.asdict(body.picture)
-    return {**found, "credit": credit_of(found["caption"]), "mime_type": "image/jpeg", "width": None, "height": None}
+    return {
+        **found,
+        "credit": credit_of(found["caption"]),
+        "mime_type": _mime_type(body.picture.url),
+        "width": None,
+        "height": None,
+    }
+
+
+def _mime_type(url: str) -> str:
+    """A guess by the name until the picture itself is seen."""
+    return _MIME_TYPES.get(urlsplit(url).path.lower().rpartition(".")[2], "image/jpeg")
 
 
 def _pixels(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:6]) == int(text) else None
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _line(text: str) -> str:

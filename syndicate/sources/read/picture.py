@@ -4,8 +4,17 @@ import io
 import warnings
 from typing import Any
 
-# The readers are named because Pillow would look for them later, when their files may be out of reach.
-from PIL import GifImagePlugin, Image, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+# All that Pillow would load when it is first asked, which the jail can't. BMP and PPM it always wants, we never read.
+from PIL import (
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,  # noqa: F401
+    WebPImagePlugin,
+)
 
 LARGEST_PIXELS = 50_000_000  # architecture.md §8 "caps"
 _FORMATS = tuple(

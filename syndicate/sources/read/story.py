@@ -94,7 +94,9 @@ def _split(text: str) -> tuple[str, str]:
 def _toml(front: str) -> Mapping[str, object]:
     try:
         return tomllib.loads(front.replace("\r", ""))
-    except tomllib.TOMLDecodeError as why:
+    except RecursionError:
+        raise StoryProblem(1, "the front matter is nested too deeply") from None
+    except ValueError as why:  # TOMLDecodeError, or a number with thousands of digits
         place = _TOML_PLACE.search(str(why))
         number = int(place[1]) if place and place[1] else front.count("\n") + 1
         words = _TOML_PLACE.sub("", str(why)).strip()
@@ -128,12 +130,20 @@ def _time(values: Mapping[str, object], name: str, front: str, *, zone: str) -> 
     value = values.get(name)
     if value is None:
         return None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=ZoneInfo(zone))
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(zone))
-        return aware.astimezone(UTC)
-    found = read_date(value, zone) if isinstance(value, str) else None
+    try:
+        found = read_date(value, zone) if isinstance(value, str) else _instant(value, zone)
+    except OverflowError:  # a year that UTC doesn't have
+        found = None
     if found is None:
         raise StoryProblem(_line_of(name, front), f"{name} is no time; write {name} = 2026-11-24T06:00:00+07:00")
     return found
+
+
+def _instant(value: object, zone: str) -> datetime | None:
+    """A TOML date or time in UTC."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=ZoneInfo(zone))
+        return aware.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return None

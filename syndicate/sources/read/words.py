@@ -7,6 +7,7 @@ from syndicate.domain.markup import excerpt, plain_text
 
 # "KOTA LINTANG, CONTOH POS – ", "MALANG POSCO MEDIA-": capitals, then a dash.
 _DATELINE = re.compile(r"^([A-Z][A-Z .,()/'’]{2,60}?)\s?[–—-]{1,2}\s+")
+_OPENING = 8192  # characters of HTML
 _SHORTEST_DATELINE = 4  # letters; "ASN – " begins a sentence
 _CREDIT = re.compile(
     r"\(\s*((?:foto|photo|dok)\b[^()]{0,60}|[^()]{1,40}/[^()]{1,40}|ist|istimewa)\s*\)\s*$", re.IGNORECASE
@@ -20,9 +21,15 @@ def paragraphs(text: str) -> str:
     return "".join(f"<p>{html.escape(run, quote=False).replace(chr(10), '<br>')}</p>" for run in runs if run.strip())
 
 
+def opening(markup: str) -> str:
+    """The text that a story begins with, on one line; long stories are not read to their end for it."""
+    head = markup if len(markup) <= _OPENING else markup[:_OPENING].rpartition("<")[0]
+    return " ".join(plain_text(head).split())
+
+
 def summarize(markup: str) -> str:
     """The first words of a story, without its dateline: readers know where their own paper sits."""
-    text = " ".join(plain_text(markup).split())
+    text = opening(markup)
     hit = _DATELINE.match(text)
     if hit and sum(map(str.isalpha, hit[1])) >= _SHORTEST_DATELINE:
         text = text[hit.end() :]

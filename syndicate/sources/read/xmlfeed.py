@@ -5,7 +5,9 @@ expat looks over the document first: it refuses what only attackers write, befor
 
 import io
 import re
+import xml.sax.expatreader  # noqa: F401  (the jail can't load it when it is first asked for)
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from xml.parsers import expat
 
@@ -42,10 +44,12 @@ class _Scan:
         self._parser.StartElementHandler = self._enter
         self._parser.EndElementHandler = self._leave
         self._parser.StartDoctypeDeclHandler = self._doctype
+        with suppress(_Enough):
+            self._run(document)
+
+    def _run(self, document: bytes) -> None:
         try:
             self._parser.Parse(document, True)
-        except _Enough:
-            self.end = self._parser.CurrentByteIndex
         except expat.ExpatError as why:
             self.malformed = f"{expat.ErrorString(why.code)} in line {why.lineno}"
 
@@ -59,6 +63,7 @@ class _Scan:
             raise Refused(f"one element has {len(attributes)} attributes")
         self.entries += local in _ENTRIES
         if self.entries > MOST_ENTRIES:
+            self.end = self._parser.CurrentByteIndex
             raise _Enough
         self.open.append(name)
 

@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("job", sa.String(length=80), nullable=False),
         sa.Column("slot", sa.String(length=40), nullable=False),
         sa.Column("node", sa.String(length=64), nullable=False),
+        sa.Column("slot_at", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("why", sa.String(length=12), nullable=False),
         sa.PrimaryKeyConstraint("job", "slot", name=op.f("pk_job_runs")),
@@ -200,6 +201,7 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
+        sa.UniqueConstraint("digest", name=op.f("uq_subscribers_digest")),
         sa.UniqueConstraint("folded", name=op.f("uq_subscribers_folded")),
     )
     op.create_table(

@@ -1,0 +1,72 @@
+"""Fires slots: each (job, slot) once, whoever rings and however often."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.slot import Interval, Slot, is_late, latest_slot
+from syndicate.domain.source import SourceConfig
+from syndicate.store import jobs, sources
+from syndicate.store.db import Database
+
+KEPT = timedelta(days=400)  # a fired slot is remembered at least as long as the rarest rhythm
+
+
+def job_name(newsletter: Newsletter) -> str:
+    """The scheduler's name for a newsletter's rhythm."""
+    return f"newsletter:{newsletter.name}"
+
+
+async def begin_rhythms(db: Database, newsletters: Sequence[Newsletter], *, node: str, now: datetime) -> None:
+    """A newsletter that is new owes nobody the slots from before its creation: the newest one counts as fired."""
+    async with db.write() as connection:
+        await jobs.forget_runs(connection, before=now - KEPT)
+        for newsletter in newsletters:
+            name = job_name(newsletter)
+            slot = latest_slot(newsletter.schedule, newsletter.timezone, now)
+            known = await jobs.newest_slot(connection, name) is not None
+            if slot and not known and not isinstance(newsletter.schedule, Interval):
+                await jobs.fire(connection, job=name, slot=slot, node=node, why="born", now=now)
+
+
+async def fire_due(db: Database, newsletter: Newsletter, *, node: str, now: datetime) -> Slot | None:
+    """Fires the newest slot whose moment has come, if it wasn't fired before, and asks for its composition.
+
+    Older missed slots fold into it: an edition holds everything since the last cut. Whether a late one is held is
+    decided when it is frozen. Slot and job are one transaction, so neither exists without the other.
+    """
+    slot = latest_slot(newsletter.schedule, newsletter.timezone, now)
+    if slot is None:
+        return None
+    async with db.write() as connection:
+        why = "late" if is_late(slot, now) else "fired"
+        if not await _is_new(connection, newsletter, slot):
+            return None
+        fired = await jobs.fire(connection, job=job_name(newsletter), slot=slot, node=node, why=why, now=now)
+        if not fired:
+            return None
+        ref = {"newsletter": newsletter.name, "slot": slot.name, "at": slot.at.isoformat()}
+        key = f"compose:{newsletter.name}:{slot.name}"
+        await jobs.add(connection, lane="work", kind="compose", key=key, ref=ref, now=now)
+    return slot
+
+
+async def ask_for_gathering(db: Database, configs: Sequence[SourceConfig], *, now: datetime) -> list[str]:
+    """One job for every source that is due. A source that is being looked at already is not asked for again."""
+    async with db.read() as connection:
+        due = await sources.due(connection, [config.name for config in configs], now=now)
+        waiting = [name for name in due if not await jobs.any_of(connection, f"gather:{name}:")]
+    if waiting:
+        async with db.write() as connection:
+            for name in waiting:
+                ref = {"source": name}
+                await jobs.add(connection, lane="work", kind="gather", key=f"gather:{name}:", ref=ref, now=now)
+    return waiting
+
+
+async def _is_new(connection: AsyncConnection, newsletter: Newsletter, slot: Slot) -> bool:
+    """False for a slot from before the newest fired one: the clock was set back, and its stories are out already."""
+    newest = await jobs.newest_slot(connection, job_name(newsletter))
+    return newest is None or slot.at > newest

@@ -1,0 +1,297 @@
+"""A running App: which step does which kind of job, and the loops of `up` and `once`."""
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from syndicate.app import App
+from syndicate.domain.audience import Subscriber
+from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.slot import Slot
+from syndicate.engine import EmbeddedEngine
+from syndicate.errors import Refused
+from syndicate.pipeline.compose import Composition, compose_edition, know_newsletters
+from syndicate.pipeline.dispatch import close_edition
+from syndicate.pipeline.enqueue import freeze_edition
+from syndicate.pipeline.gather import GatherReport, gather_source
+from syndicate.pipeline.notify import know_endpoints, plan_pushes, push_due
+from syndicate.pipeline.publish import publish_feeds
+from syndicate.pipeline.reconcile import check_fence, repair, replay_departures
+from syndicate.pipeline.relay import LANES, JobHandler, Later, keep_relaying, run_due, run_job
+from syndicate.schedule.clock import Bells
+from syndicate.schedule.leader import RENEW, Leader, process_lives
+from syndicate.schedule.slots import ask_for_gathering, begin_rhythms, fire_due
+from syndicate.store import audience, jobs, leases, sources
+from syndicate.store.jobs import Job
+from syndicate.store.schema import migrate
+
+_WAIT_FOR_IMPORT = timedelta(seconds=2)
+SAMPLE_READERS = ("dewi@pembaca.example", "bagus@pembaca.example", "sari@pembaca.example")
+log = structlog.get_logger()
+
+
+def handlers(app: App) -> Mapping[str, JobHandler]:
+    """Which step does which kind of job."""
+    return {
+        "gather": lambda job: _gather(app, job),
+        "publish": lambda job: _publish(app),
+        "notify": lambda job: _notify(app),
+        "compose": lambda job: _compose(app, job),
+        "mail": lambda job: _mail(app, job),
+        "push": lambda job: _push(app, job),
+    }
+
+
+async def gather(app: App, name: str) -> GatherReport:
+    """One look at one source, now."""
+    config, source = app.sources[name]
+    report = await gather_source(
+        app.db, config, source, site=app.site, media_folder=app.media_folder, now=app.clock.now()
+    )
+    if report.changed or report.problem or report.problems:
+        log.info(
+            "source.gathered",
+            source=name,
+            look=report.look.value,
+            published=report.published,
+            updated=report.updated,
+            withdrawn=report.withdrawn,
+            restored=report.restored,
+            problem=report.problem,
+            problems=len(report.problems),
+        )
+    return report
+
+
+async def prepare(app: App) -> None:
+    """What every start does: schema, rows for what the configuration names, the sample's readers, restored copies."""
+    now = app.clock.now()
+    for name in await migrate(app.db):
+        log.info("store.migrated", migration=name)
+    async with app.db.write() as connection:
+        await sources.know(connection, app.sources, now=now)
+    await know_newsletters(app.db, list(app.newsletters.values()))
+    await know_endpoints(app.db, list(app.endpoints.values()))
+    await begin_rhythms(app.db, list(app.newsletters.values()), node=app.node.id, now=now)
+    await replay_departures(app.db, app.way_out.journal, now=now)
+    if why := await check_fence(app.db, app.install, app.room.fence_file, now=now):
+        log.warning("store.held", why=why)
+    if app.settings.sample:
+        await _add_sample_readers(app, now=now)
+
+
+async def run_once(app: App) -> int:
+    """Looks at every source that is due, fires every due slot, does all the work there is, and returns."""
+    with single_process(app.settings.var):
+        await prepare(app)
+        await _repair(app)
+        await ask_for_gathering(app.db, [config for config, _ in app.sources.values()], now=app.clock.now())
+        done = await run_due(app.db, handlers(app), LANES, app.clock)
+        for newsletter in app.newsletters.values():
+            await fire_due(app.db, newsletter, node=app.node.id, now=app.clock.now())
+        return done + await run_due(app.db, handlers(app), LANES, app.clock)
+
+
+async def run_up(app: App, stop: asyncio.Event) -> None:
+    """Works until `stop` is set: leads or waits to lead, relays, and does jobs. Drains before it returns."""
+    engine = EmbeddedEngine()
+    work = handlers(app)
+    await _repair(app)
+    relaying = asyncio.create_task(keep_relaying(app.db, engine, LANES, app.clock))
+    leading = asyncio.create_task(_lead(app))
+    working = asyncio.create_task(engine.work(LANES, lambda job: run_job(app.db, work, job, app.clock)))
+    stopped = asyncio.ensure_future(stop.wait())
+    watched: set[asyncio.Future[Any]] = {stopped, relaying, leading, working}
+    try:
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (leading, relaying):
+            task.cancel()
+        await engine.stop()
+        await working
+        with suppress(asyncio.CancelledError):
+            await leading
+    for task in (relaying, stopped):
+        task.cancel()
+
+
+def single_process(var: Path) -> "Lock":
+    """Only one `up` or `once` at a time works on a data folder. Raises Refused when there is another."""
+    return Lock(var / "syndicate.lock")
+
+
+class Lock:
+    """flock(2) on a file; it goes with the process that holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise Refused(
+                f"another Syndicate is running on {self._path.parent}; stop it first, or ask it to do the work"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+async def _lead(app: App) -> None:
+    """Beats, takes the lead when it is free, and rings the bells while it has it."""
+    leader = Leader(db=app.db, node=app.node, clock=app.clock, monotonic=time.monotonic)
+    bells = Bells(
+        list(app.newsletters.values()),
+        clock=app.clock,
+        ring_newsletter=lambda newsletter: _ring(app, newsletter),
+        tick=lambda: _tick(app),
+    )
+    ringing = False
+    try:
+        while True:
+            try:
+                standing = await leader.look()
+            except Exception as error:  # the top of a loop: a database that is away ends the lead, not the process
+                log.warning("schedule.look_failed", problem=str(error).splitlines()[:1])
+                standing = None
+            leads = standing is not None and standing.leading
+            if leads and not ringing:
+                log.info("schedule.leading", node=app.node.id)
+                await _catch_up(app)
+                bells.start()
+            if ringing and not leads:
+                bells.stop()
+            ringing = leads
+            if standing is not None and standing.dead:
+                await _repair(app)
+            await asyncio.sleep(RENEW)
+    finally:
+        bells.stop()
+        await leader.leave()
+
+
+async def _catch_up(app: App) -> None:
+    """At the start of the lead: slots that nobody rang. Intervals fold into their next one by themselves."""
+    for newsletter in app.newsletters.values():
+        await _ring(app, newsletter)
+
+
+async def _ring(app: App, newsletter: Newsletter) -> None:
+    slot = await fire_due(app.db, newsletter, node=app.node.id, now=app.clock.now())
+    if slot:
+        log.info("slot.fired", newsletter=newsletter.name, slot=slot.name)
+
+
+async def _tick(app: App) -> None:
+    await ask_for_gathering(app.db, [config for config, _ in app.sources.values()], now=app.clock.now())
+
+
+async def _repair(app: App) -> None:
+    """Takes over from processes that are gone. The embedded engine's queue went with them."""
+    now = app.clock.now()
+    async with app.db.write() as connection:
+        nodes = await leases.all_nodes(connection)
+        for node in nodes:
+            if node.host == app.node.host and node.id != app.node.id and not process_lives(node.pid):
+                await leases.bury(connection, node.id)
+        alive = {node.id for node in await leases.all_nodes(connection)} | {app.node.id}
+        await jobs.unpublish_all(connection)
+    report = await repair(app.db, app.room, alive=alive, now=now)
+    if report.doubts or report.resumed:
+        log.warning(
+            "ledger.repaired",
+            doubts=report.doubts,
+            proven_sent=report.proven_sent,
+            proven_unsent=report.proven_unsent,
+            editions=report.resumed,
+        )
+
+
+async def _gather(app: App, job: Job) -> None:
+    name = job.ref["source"]
+    if name in app.sources:
+        await gather(app, name)
+
+
+async def _publish(app: App) -> None:
+    report = await publish_feeds(app.db, app.press, now=app.clock.now())
+    if report.documents or report.quarantined:
+        log.info("feeds.published", documents=len(report.documents), quarantined=len(report.quarantined))
+    for bad in report.quarantined:
+        log.warning("article.quarantined", article=bad.article_id, format=bad.format, problem=bad.problem)
+
+
+async def _notify(app: App) -> None:
+    await plan_pushes(app.db, list(app.endpoints.values()), now=app.clock.now())
+
+
+async def _compose(app: App, job: Job) -> Later | None:
+    newsletter = app.newsletters.get(job.ref["newsletter"])
+    if newsletter is None:
+        return None
+    now = app.clock.now()
+    slot = Slot(at=datetime.fromisoformat(job.ref["at"]), name=job.ref["slot"])
+    report = await compose_edition(app.db, newsletter, slot, app.studio, now=now)
+    if report.composition is Composition.WAITS:
+        return Later(until=now + _WAIT_FOR_IMPORT)
+    if report.composition is Composition.READY and report.edition is not None:
+        frozen = await freeze_edition(app.db, report.edition, list(app.endpoints.values()), now=app.clock.now())
+        log.info(
+            "edition.frozen",
+            edition=frozen.edition.id,
+            newsletter=newsletter.name,
+            slot=slot.name,
+            state=frozen.edition.state.value,
+            candidates=frozen.books.candidates,
+        )
+    return None
+
+
+async def _mail(app: App, job: Job) -> Later | None:
+    edition_id = job.ref["edition"]
+    report = await app.dispatcher.send_batch(edition_id=edition_id, first=job.ref["first"], last=job.ref["last"])
+    if report.again_at is not None and not report.finished:
+        return Later(until=max(report.again_at, app.clock.now() + timedelta(seconds=1)))
+    async with app.db.write() as connection:
+        await jobs.finish(connection, job)
+    books = await close_edition(app.db, edition_id, now=app.clock.now())
+    if books is not None:
+        log.info("edition.done", edition=edition_id, **vars(books))
+    return None
+
+
+async def _push(app: App, job: Job) -> Later | None:
+    endpoint = app.endpoints.get(job.ref["endpoint"])
+    if endpoint is None:
+        return None
+    report = await push_due(app.db, endpoint, app.courier)
+    if report.sent:
+        log.info("endpoint.pushed", endpoint=endpoint.name, **report.sent)
+    if report.disabled:
+        log.warning("endpoint.disabled", endpoint=endpoint.name, why=report.disabled)
+    return Later(until=max(report.again_at, app.clock.now() + timedelta(seconds=1))) if report.again_at else None
+
+
+async def _add_sample_readers(app: App, *, now: datetime) -> None:
+    """Three subscribers of the sample, added once and never resurrected."""
+    async with app.db.write() as connection:
+        if await audience.anyone(connection):
+            return
+        for address in SAMPLE_READERS:
+            person = Subscriber(id=0, address=address, name=address.partition("@")[0].title(), created_at=now)
+            added = await audience.add(connection, person, digest=app.digest(address))
+            for newsletter in app.newsletters:
+                await audience.subscribe(connection, newsletter, added.id, origin="sample", now=now)
