@@ -79,6 +79,14 @@ class Evidence(Protocol):
         """For each mail name: True, it was taken over; False, it was certainly not. Unknown names are left out."""
 
 
+@runtime_checkable
+class Probe(Protocol):
+    """A Mailer that can be tried without sending anything."""
+
+    async def probe(self) -> str:
+        """What stands in the way of sending now, in words; "" for nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
     """One push, ready for the wire. `id` is the same on every try."""

@@ -1,5 +1,6 @@
 """What all tests share: both databases, and services that are skipped with a reason or, in CI, demanded."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -12,6 +13,7 @@ from sqlalchemy import make_url
 
 from syndicate.store.db import Database
 from syndicate.store.schema import migrate
+from syndicate.store.tables import metadata
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 POSTGRES = os.environ.get("SYNDICATE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -57,26 +59,70 @@ def postgres_server() -> Iterator[str]:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database: a real SQLite file, then a schema of its own in a real PostgreSQL."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/syndicate.db"
-        return
-    server: str = request.getfixturevalue("postgres_server")
+@pytest.fixture
+def postgres_store(postgres_server: str) -> Iterator[str]:
+    """A schema of its own in a real PostgreSQL."""
     schema = f"t_{secrets.token_hex(8)}"
-    with psycopg.connect(server, autocommit=True) as admin:
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(f'CREATE SCHEMA "{schema}"')
-    url = make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
+    url = make_url(postgres_server).update_query_dict({"options": f"-csearch_path={schema}"})
     yield url.render_as_string(hide_password=False)
-    with psycopg.connect(server, autocommit=True) as admin:
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(f'DROP SCHEMA "{schema}" CASCADE')
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/syndicate.db"
+    url: str = request.getfixturevalue("postgres_store")
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to be copied: a migration takes a hundred times longer."""
+    path = tmp_path_factory.mktemp("migrated") / "syndicate.db"
+    asyncio.run(_migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """A migrated schema that one test after the other uses and leaves empty."""
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA migrated")
+    url = make_url(postgres_server).update_query_dict({"options": "-csearch_path=migrated"})
+    text = url.render_as_string(hide_password=False)
+    asyncio.run(_migrate(text))
+    return text
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database: a real SQLite file of the test's own, then a real PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "syndicate.db")
+        yield f"sqlite:///{tmp_path}/syndicate.db"
+        return
+    url: str = request.getfixturevalue("migrated_postgres")
+    yield url
+    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name != "counters"]
+    with psycopg.connect(request.getfixturevalue("postgres_server"), autocommit=True) as admin:
+        emptied = "; ".join(f"DELETE FROM {table}" for table in tables)  # TRUNCATE takes ten times longer
+        admin.execute(f"SET search_path TO migrated; {emptied}; UPDATE counters SET value = 0")
+
+
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
+async def db(migrated_url: str) -> AsyncIterator[Database]:
     """A migrated database."""
-    database = Database(database_url)
-    await migrate(database)
+    database = Database(migrated_url)
     yield database
+    await database.aclose()
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
     await database.aclose()

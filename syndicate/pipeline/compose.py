@@ -15,9 +15,10 @@ from syndicate.domain.change import Change
 from syndicate.domain.edition import Choice, Edition, EditionState, LeftOut, choose_stories
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
-from syndicate.domain.slot import Slot
+from syndicate.domain.slot import Slot, next_slot
+from syndicate.errors import Refused
 from syndicate.formats.digest import DigestView, Rendered, render
-from syndicate.store import articles, changes, editions, sources
+from syndicate.store import articles, audience, changes, editions, sources
 from syndicate.store.db import Database
 from syndicate.store.editions import Story, Variant
 
@@ -53,6 +54,19 @@ class ComposeReport:
     composition: Composition
     edition: Edition | None = None
     why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """The next edition as it would be now."""
+
+    edition: Edition  # not written down: its number is 0
+    rendering: Variant
+    choice: Choice
+    unprintable: tuple[Article, ...]
+    readers: int
+    importing: tuple[str, ...]  # first imports that it would wait for
+    skipped: bool  # too little to say: the slot would pass without an edition
 
 
 def cut_name(newsletter: str) -> str:
@@ -118,6 +132,29 @@ def render_choice(
     shown = replace(choice, stories=tuple(story for story in choice.stories if story not in bad))
     mark = studio.mark()
     return render(_view(newsletter, shown, studio, slot, mark), studio.templates), shown, bad, mark
+
+
+async def preview_edition(db: Database, newsletter: Newsletter, studio: Studio, *, now: datetime) -> Preview:
+    """The edition that the next slot would bring if nothing more came in. Writes nothing."""
+    slot = next_slot(newsletter.schedule, newsletter.timezone, now)
+    if slot is None:
+        raise Refused(f"{newsletter.name} has no slot in the next 400 days; look at its schedule")
+    plan = await _plan(db, newsletter, slot, now=now)
+    choice = await read_choice(db, newsletter, plan.cut_from, plan.cut_to)
+    rendered, shown, bad, mark = render_choice(newsletter, choice, studio, slot=slot)
+    rendering = Variant(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
+    async with db.read() as connection:
+        importing = await sources.importing(connection, studio.sources)
+        readers = await audience.readers(connection, newsletter.name)
+    return Preview(
+        edition=plan,
+        rendering=rendering,
+        choice=shown,
+        unprintable=bad,
+        readers=readers,
+        importing=tuple(importing),
+        skipped=newsletter.skip_empty and len(choice.stories) < newsletter.min,
+    )
 
 
 async def _plan(db: Database, newsletter: Newsletter, slot: Slot, *, now: datetime) -> Edition:

@@ -18,6 +18,7 @@ from syndicate.domain.delivery import Exclusion, Outcome, Standing, State, advan
 from syndicate.domain.feed import Site
 from syndicate.domain.partner import Endpoint, Push, plan_push, push_type
 from syndicate.domain.retry import given_up, next_push
+from syndicate.errors import Refused
 from syndicate.formats.digest import holes_filled
 from syndicate.formats.wording import article_url, image_of
 from syndicate.pipeline.compose import VARIANT, edition_url
@@ -49,6 +50,7 @@ class NotifyReport:
     sent: dict[str, int] = field(default_factory=dict)
     again_at: datetime | None = None
     disabled: str = ""
+    rest_until: datetime | None = None  # too much trouble: nothing more before then
 
 
 async def know_endpoints(db: Database, endpoints: Sequence[Endpoint]) -> None:
@@ -82,13 +84,33 @@ async def push_due(db: Database, endpoint: Endpoint, courier: Courier) -> Notify
         for push, at in claimed:
             if trouble >= _TROUBLE or report.disabled:
                 break
-            state = await _push_one(db, endpoint, push, at, courier, report)
-            trouble = trouble + 1 if state is State.DEFERRED else 0
+            after = await _push_one(db, endpoint, push, at, courier, report)
+            trouble = trouble + 1 if after.state is State.DEFERRED else 0
+            if trouble == _TROUBLE:
+                report.rest_until = after.not_before
         async with db.write() as connection:
             await partners.release(connection, [push.id for push, _ in claimed], owner=courier.owner)
     async with db.read() as connection:
-        report.again_at = await partners.next_time(connection, endpoint.name)
+        waiting = await partners.next_time(connection, endpoint.name)
+    if waiting is not None:
+        report.again_at = max(waiting, report.rest_until or waiting)
     return report
+
+
+async def replay_push(db: Database, identifier: int, *, now: datetime) -> str:
+    """The operator's word: try a dead letter once more. Returns its endpoint. Raises Refused when it is none."""
+    async with db.write() as connection:
+        endpoint = await partners.replay(connection, identifier, now=now)
+        if endpoint is None:
+            raise Refused(f"push {identifier} is no dead letter; `syndicate partners pushes --dead` lists them")
+        await ask_for_pushing(connection, endpoint, now=now)
+    return endpoint
+
+
+async def ask_for_pushing(connection: AsyncConnection, endpoint: str, *, now: datetime) -> None:
+    """One job for everything that waits for an endpoint."""
+    key, ref = f"push:{endpoint}", {"endpoint": endpoint}
+    await jobs.add(connection, lane="push", kind="push", key=key, ref=ref, now=now)
 
 
 async def _plan_span(db: Database, endpoint: Endpoint, *, now: datetime) -> int | None:
@@ -104,8 +126,7 @@ async def _plan_span(db: Database, endpoint: Endpoint, *, now: datetime) -> int 
             planned += await _plan_change(connection, endpoint, change, standing[change.article_id], now=now)
         await changes.move_cursor(connection, _place(endpoint), span[-1].seq)
         if planned:
-            key, ref = f"push:{endpoint.name}", {"endpoint": endpoint.name}
-            await jobs.add(connection, lane="push", kind="push", key=key, ref=ref, now=now)
+            await ask_for_pushing(connection, endpoint.name, now=now)
     return planned
 
 
@@ -136,12 +157,12 @@ async def _plan_change(
 
 async def _push_one(
     db: Database, endpoint: Endpoint, push: Push, at: datetime, courier: Courier, report: NotifyReport
-) -> State:
+) -> Standing:
     """Mark, wire, outcome."""
     parcel = await _parcel(db, push, at, courier.site)
     async with db.write() as connection:
         if not await partners.mark(connection, push.id, owner=courier.owner):
-            return State.DUE
+            return Standing(state=State.DUE, first_due=push.first_due)
     outcome = await courier.pushers[endpoint.kind].push(endpoint, parcel, now=courier.clock.now())
     after = _after(push, outcome, courier)
     now = courier.clock.now()
@@ -151,7 +172,7 @@ async def _push_one(
             report.disabled = f"it answered {outcome.code}: the address is no more"
             await partners.disable(connection, endpoint.name, report.disabled, now=now)
     report.sent[after.state.value] = report.sent.get(after.state.value, 0) + 1
-    return after.state
+    return after
 
 
 def _after(push: Push, outcome: Outcome, courier: Courier) -> Standing:

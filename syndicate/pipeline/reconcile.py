@@ -17,6 +17,7 @@ from syndicate.domain.audience import Subscriber
 from syndicate.domain.edition import EditionState
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.token import Keyring, Purpose, Token, delivery_name, name_number, read_token
+from syndicate.errors import Refused
 from syndicate.pipeline.dispatch import Postroom, Revocations, close_edition
 from syndicate.pipeline.enqueue import ask_for_mailing
 from syndicate.ports import Clock, Evidence
@@ -152,6 +153,23 @@ async def leave(db: Database, way_out: Exit, leaving: Leaving, *, now: datetime)
         departure = Departure(digest=digest, newsletter=name, reason="unsubscribed", at=now)
         await asyncio.to_thread(fence.note_departure, way_out.journal, departure)
     return ended
+
+
+async def join(db: Database, person: Subscriber, newsletters: Iterable[str], *, digest: str, origin: str) -> list[str]:
+    """Subscribes a person by the operator's hand from `person.created_at` on; returns what is new to them.
+
+    `origin` says in words where the consent comes from. Raises Refused for an address we must not write to.
+    """
+    now = person.created_at
+    async with db.write() as connection:
+        if held := await audience.suppression(connection, digest):
+            raise Refused(f"{person.address} must not be written to: {held[0]}, since {held[1]:%Y-%m-%d}")
+        known = await audience.add(connection, person, digest=digest)
+        return [
+            name
+            for name in newsletters
+            if await audience.subscribe(connection, name, known.id, origin=origin, now=now)
+        ]
 
 
 async def _depart_again(connection: AsyncConnection, departure: Departure, *, now: datetime) -> bool:

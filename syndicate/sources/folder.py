@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,16 +20,14 @@ from syndicate.jail import Jail, JailFailure
 from syndicate.sources.read.addresses import web_address
 from syndicate.sources.read.dates import choose_times
 from syndicate.sources.read.disk import STORY_ENDINGS, Stamp, Unstable, read, scan
+from syndicate.sources.read.removals import CONFIRMATION, is_confirmed, looks_broken, removal_code
 from syndicate.sources.read.story import Story, StoryProblem, read_story
 
-CONFIRMATION = ".syndicate-confirm-removals"
 WIDEST_PICTURE = 1600  # pixels; twice the width of a page's text column
 _LARGEST_STORY = 1024 * 1024  # bytes
 _LARGEST_PICTURE = 20 * 1024 * 1024  # bytes, architecture.md §8 "caps"
 _SETTLED = 1.0  # seconds; a file younger than this may still be written
 _CLOCKS_APART = 2.0  # seconds; a file may be younger than `now`, which was taken before we looked
-_FEW_REMOVALS = 5  # a person deletes so many at once; more are a broken disk, if they are also …
-_SMALL_SHARE = 0.2  # … more than this share (gather.md §1.9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,19 +73,22 @@ class _Look:
     files: Mapping[str, Stamp]
     old: Mapping[str, _Row]
     new: dict[str, _Row] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)  # of the stories in `new`
     articles: list[FoundArticle] = field(default_factory=list)
     passing: list[str] = field(default_factory=list)  # problems that are not remembered, since we try again
     waiting: bool = False  # some file is left for the next look
 
-    def claimed(self) -> set[str]:
-        """The keys of the stories that are here now."""
-        return {row.key for row in self.new.values() if row.key}
+    def keep(self, path: str, row: _Row) -> None:
+        """This is how the file stands after this look."""
+        self.new[path] = row
+        if row.key:
+            self.keys.add(row.key)
 
     def postpone(self, path: str) -> None:
         """Leave the file as it was known for the next look."""
         self.waiting = True
         if path in self.old:
-            self.new[path] = self.old[path]
+            self.keep(path, self.old[path])
 
     def problems(self) -> tuple[str, ...]:
         return (*(line for row in self.new.values() for line in row.problems), *self.passing)
@@ -125,7 +126,7 @@ class FolderSource:
                 continue
             row = look.old.get(path)
             if row and same_settings and row.stamp == str(stamp) and row.image_stamp == _image_stamp(row.image, look):
-                look.new[path] = row
+                look.keep(path, row)
             elif _is_fresh(stamp, now):
                 look.postpone(path)
             else:
@@ -141,20 +142,20 @@ class FolderSource:
                 raise StoryProblem(1, "it is larger than 1 MiB; pictures go beside the story, not into it")
             raw = await self._bytes(path, stamp)
             story = read_story(_decoded(raw), zone=self._config.zone)
-            if (key := story.id or path) in look.claimed():
+            if (key := story.id or path) in look.keys:
                 raise StoryProblem(1, f"id {key!r} belongs to another file; each story needs an id of its own")
             article, row = await self._article(path, story, look, now=now)
         except Unstable:
             look.postpone(path)
         except StoryProblem as why:
             line = f"{path}:{why.line}: {why}"
-            look.new[path] = replace(known, stamp=str(stamp), image="", image_stamp="", problems=(line,))
+            look.keep(path, replace(known, stamp=str(stamp), image="", image_stamp="", problems=(line,)))
         except _TryAgain as why:
             look.postpone(path)
             look.passing.append(f"{path}: {why}")
         else:
             look.articles.append(article)
-            look.new[path] = replace(row, stamp=str(stamp), digest=_digest(raw))
+            look.keep(path, replace(row, stamp=str(stamp), digest=_digest(raw)))
 
     async def _article(self, path: str, story: Story, look: _Look, *, now: datetime) -> tuple[FoundArticle, _Row]:
         problems = [f"{path}:1: {name} is no key we know" for name in story.unknown]
@@ -231,15 +232,16 @@ class FolderSource:
         """What the look amounts to, once all files were read."""
         absent = {path: row for path, row in look.old.items() if path not in look.files and row.key}
         if absent and look.waiting:  # perhaps a new name for one of them is still being written
-            look.new |= absent
+            for path, row in absent.items():
+                look.keep(path, row)
             absent = {}
         moved = _moves(look, absent)
         known = {row.key for row in look.old.values() if row.key}
-        gone = known - look.claimed() - moved.keys()
-        if _looks_broken(gone, known) and not await asyncio.to_thread(_is_confirmed, self._root, gone):
+        gone = known - look.keys - moved.keys()
+        if looks_broken(gone, known) and not await asyncio.to_thread(is_confirmed, self._root, gone):
             return self._failed(
                 f"lacks {len(gone)} of its {len(known)} stories all at once, so nothing was withdrawn. "
-                f"If they were meant to go, write {_removal_code(gone)} into {self._root / CONFIRMATION}"
+                f"If they were meant to go, write {removal_code(gone)} into {self._root / CONFIRMATION}"
             )
         if unchanged and look.new == look.old:
             return Gathered(look=Look.UNCHANGED, problems=look.problems())
@@ -333,28 +335,8 @@ def _moves(look: _Look, absent: Mapping[str, _Row]) -> dict[str, str]:
     for path, row in look.new.items():
         if path not in look.old and row.key:
             by_digest.setdefault(row.digest, []).append(row.key)
-    still_here = look.claimed()
+    still_here = look.keys
     for _, row in sorted(absent.items()):
         if row.key not in still_here and by_digest.get(row.digest):
             moved[row.key] = by_digest[row.digest].pop(0)
     return moved
-
-
-def _looks_broken(gone: Iterable[str], known: Iterable[str]) -> bool:
-    lost, had = len(set(gone)), len(set(known))
-    return lost > 0 and (lost == had or (lost > _FEW_REMOVALS and lost > had * _SMALL_SHARE))
-
-
-def _removal_code(gone: Iterable[str]) -> str:
-    """Names exactly these removals, so that a confirmation left lying about confirms nothing else."""
-    return hashlib.blake2b("\n".join(sorted(gone)).encode(), digest_size=4).hexdigest()
-
-
-def _is_confirmed(root: Path, gone: Iterable[str]) -> bool:
-    file = root / CONFIRMATION
-    try:
-        return (
-            not file.is_symlink() and _removal_code(gone) in file.read_bytes()[:4096].decode("utf-8", "replace").split()
-        )
-    except OSError:
-        return False

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber, SubscriptionState
@@ -88,10 +88,19 @@ async def by_numbers(connection: AsyncConnection, identifiers: Iterable[int]) ->
     return {row.id: _person(row) for row in rows}
 
 
-async def page(connection: AsyncConnection, *, after: int, limit: int) -> list[Subscriber]:
-    """Subscribers by number, a page at a time."""
+async def page(
+    connection: AsyncConnection, *, after: int, limit: int, newsletter: str | None = None
+) -> list[Subscriber]:
+    """Subscribers by number, a page at a time; with `newsletter` those who get it."""
     query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
+    if newsletter is not None:
+        query = query.join(subscriptions, subscriptions.c.subscriber_id == subscribers.c.id).where(_active(newsletter))
     return [_person(row) for row in await connection.execute(query)]
+
+
+async def readers(connection: AsyncConnection, newsletter: str) -> int:
+    """How many subscriptions to a newsletter are active. Counts rows: not for a page that is asked for often."""
+    return await connection.scalar(select(func.count()).select_from(subscriptions).where(_active(newsletter))) or 0
 
 
 async def anyone(connection: AsyncConnection) -> bool:
@@ -160,6 +169,10 @@ async def suppression(connection: AsyncConnection, digest: str) -> tuple[str, da
     query = select(suppressions.c.reason, suppressions.c.at).where(suppressions.c.digest == digest)
     row = (await connection.execute(query)).one_or_none()
     return (row.reason, row.at) if row else None
+
+
+def _active(newsletter: str) -> ColumnElement[bool]:
+    return and_(subscriptions.c.newsletter == newsletter, subscriptions.c.state == SubscriptionState.ACTIVE.value)
 
 
 def _one(newsletter: str, subscriber_id: int) -> Any:

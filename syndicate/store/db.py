@@ -144,5 +144,7 @@ async def upsert(
 async def insert_new(connection: AsyncConnection, table: Table, row: Mapping[str, object]) -> bool:
     """Inserts unless a unique key says it is there already. True: it was new."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    done = await connection.execute(make(table).values(**row).on_conflict_do_nothing())
+    statement = make(table).values(**row).on_conflict_do_nothing()
+    # SQLAlchemy drops the row count of an INSERT on PostgreSQL unless asked to keep it.
+    done = await connection.execute(statement.execution_options(preserve_rowcount=True))
     return done.rowcount == 1

@@ -25,6 +25,7 @@ from syndicate.store.tables import (
     suppressions,
 )
 
+READABLE = (EditionState.FROZEN.value, EditionState.DONE.value)
 OPEN_STATES = (State.DUE, State.CLAIMED, State.SENDING, State.DEFERRED)
 
 
@@ -46,6 +47,17 @@ class Story:
     article_id: str
     version: int
     position: int
+    left_out: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """An edition that an article stands in, and in which version; `left_out` says why it is not shown, "" if it is."""
+
+    newsletter: str
+    slot: str
+    state: EditionState
+    version: int
     left_out: str
 
 
@@ -79,6 +91,12 @@ async def newest(connection: AsyncConnection, *, limit: int, newsletter: str | N
     query = select(editions).order_by(editions.c.id.desc()).limit(limit)
     rows = await connection.execute(query if newsletter is None else query.where(editions.c.newsletter == newsletter))
     return [_edition(row) for row in rows]
+
+
+async def readable(connection: AsyncConnection, *, newsletter: str, limit: int) -> list[Edition]:
+    """The editions of a newsletter that anybody may read, newest first: frozen and not held, or done."""
+    query = select(editions).where(editions.c.newsletter == newsletter, editions.c.state.in_(READABLE))
+    return [_edition(row) for row in await connection.execute(query.order_by(editions.c.id.desc()).limit(limit))]
 
 
 async def unfinished(connection: AsyncConnection, *, newsletter: str | None = None) -> list[Edition]:
@@ -121,6 +139,17 @@ async def stories(connection: AsyncConnection, identifier: int) -> list[Story]:
     rows = await connection.execute(query.order_by(edition_articles.c.position))
     names = ("article_id", "version", "position", "left_out")
     return [Story(**{name: getattr(row, name) for name in names}) for row in rows]
+
+
+async def holding(connection: AsyncConnection, article_id: str) -> list[Holding]:
+    """Every edition that holds an article or left it out, newest first."""
+    columns = (editions.c.newsletter, editions.c.slot, editions.c.state)
+    query = select(*columns, edition_articles.c.version, edition_articles.c.left_out)
+    query = query.join(edition_articles, edition_articles.c.edition_id == editions.c.id)
+    rows = await connection.execute(
+        query.where(edition_articles.c.article_id == article_id).order_by(editions.c.id.desc())
+    )
+    return [Holding(**{**row._asdict(), "state": EditionState(row.state)}) for row in rows]
 
 
 async def told(connection: AsyncConnection, newsletter: str, article_ids: Iterable[str]) -> frozenset[str]:
@@ -200,6 +229,12 @@ async def books(connection: AsyncConnection, identifier: int) -> Books | None:
     if row is None:
         return None
     return Books(**{k: v for k, v in row._asdict().items() if k != "edition_id"})
+
+
+async def open_deliveries(connection: AsyncConnection) -> int:
+    """How many deliveries of frozen editions are not settled, by the kept counts."""
+    query = select(func.sum(edition_books.c.open)).join(editions, editions.c.id == edition_books.c.edition_id)
+    return await connection.scalar(query.where(editions.c.state == EditionState.FROZEN.value)) or 0
 
 
 async def delivery_span(connection: AsyncConnection, identifier: int) -> tuple[int, int] | None:

@@ -116,7 +116,8 @@ async def lift_quarantine(connection: AsyncConnection, format_name: str, article
     await connection.execute(delete(quarantine).where(quarantine.c.format == format_name, fit))
 
 
-async def quarantined(connection: AsyncConnection) -> list[Quarantined]:
-    """Every article that some format could not write."""
-    rows = await connection.execute(select(quarantine).order_by(quarantine.c.at.desc()).limit(500))
+async def quarantined(connection: AsyncConnection, *, article_id: str | None = None) -> list[Quarantined]:
+    """Every article that some format could not write, or what is said of one."""
+    query = select(quarantine).order_by(quarantine.c.at.desc()).limit(500)
+    rows = await connection.execute(query if article_id is None else query.where(quarantine.c.article_id == article_id))
     return [Quarantined(**row._asdict()) for row in rows]

@@ -141,6 +141,12 @@ async def retry(connection: AsyncConnection, identifier: int, *, now: datetime) 
     return done.rowcount == 1
 
 
+async def get(connection: AsyncConnection, identifier: int) -> Job | None:
+    """One job; None when it is done or was never there."""
+    row = (await connection.execute(select(jobs).where(jobs.c.id == identifier))).one_or_none()
+    return _job(row) if row else None
+
+
 async def listed(connection: AsyncConnection, *, limit: int) -> list[Job]:
     """What waits and what is dead, oldest first."""
     return [_job(row) for row in await connection.execute(select(jobs).order_by(jobs.c.id).limit(limit))]
@@ -157,6 +163,12 @@ async def any_of(connection: AsyncConnection, prefix: str) -> bool:
     """True while a job whose key begins so is waiting or running."""
     query = select(jobs.c.id).where(jobs.c.key.startswith(prefix, autoescape=True), jobs.c.state == _PENDING)
     return await connection.scalar(query.limit(1)) is not None
+
+
+async def counts(connection: AsyncConnection) -> dict[tuple[str, str], int]:
+    """How many jobs there are, by lane and state. Finished ones are gone, so these are few."""
+    rows = await connection.execute(select(jobs.c.lane, jobs.c.state, func.count()).group_by(jobs.c.lane, jobs.c.state))
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 async def fire(connection: AsyncConnection, *, job: str, slot: Slot, node: str, why: str, now: datetime) -> bool:

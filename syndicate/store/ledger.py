@@ -176,6 +176,15 @@ async def doubts(connection: AsyncConnection, edition_id: int, *, limit: int = 1
     return [Doubt(**row._asdict()) for row in rows]
 
 
+async def on_the_wire(connection: AsyncConnection, owner: str) -> int:
+    """How many deliveries a worker holds as `sending`: what a crash right now would leave in doubt."""
+    going = select(editions.c.id).where(editions.c.state != EditionState.DONE.value)
+    query = select(func.count()).where(
+        deliveries.c.edition_id.in_(going), deliveries.c.state == State.SENDING.value, deliveries.c.owner == owner
+    )
+    return await connection.scalar(query) or 0
+
+
 async def resolve(connection: AsyncConnection, edition_id: int, proven: Mapping[int, bool], *, now: datetime) -> None:
     """Settles doubts by evidence: True, it was taken over; False, it certainly was not and is due again."""
     for sent, happening in ((True, Happening.PROVE_SENT), (False, Happening.PROVE_UNSENT)):

@@ -190,6 +190,12 @@ async def disable(connection: AsyncConnection, endpoint: str, why: str, *, now: 
     await connection.execute(update(pushes).where(waiting).values(**values))
 
 
+async def enable(connection: AsyncConnection, endpoint: str) -> bool:
+    """A person's word that an endpoint is there again. False: it was not switched off."""
+    off = and_(endpoints.c.name == endpoint, endpoints.c.disabled_at.is_not(None))
+    return (await connection.execute(update(endpoints).where(off).values(disabled_at=None, why=""))).rowcount == 1
+
+
 async def disabled(connection: AsyncConnection) -> dict[str, str]:
     """The endpoints that are switched off, and why."""
     rows = await connection.execute(select(endpoints).where(endpoints.c.disabled_at.is_not(None)))
@@ -201,6 +207,12 @@ async def lines(connection: AsyncConnection, *, limit: int, dead_only: bool = Fa
     query = select(pushes).order_by(pushes.c.id.desc()).limit(limit)
     rows = await connection.execute(query.where(pushes.c.state == State.REFUSED.value) if dead_only else query)
     return [PushLine(**{name: getattr(row, name) for name in PushLine.__dataclass_fields__}) for row in rows]
+
+
+async def line(connection: AsyncConnection, identifier: int) -> PushLine | None:
+    """One push."""
+    row = (await connection.execute(select(pushes).where(pushes.c.id == identifier))).one_or_none()
+    return PushLine(**{name: getattr(row, name) for name in PushLine.__dataclass_fields__}) if row else None
 
 
 async def replay(connection: AsyncConnection, identifier: int, *, now: datetime) -> str | None:

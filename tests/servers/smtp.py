@@ -222,8 +222,9 @@ class _Conversation:
             return
         if not await self._reply("DATA", b"354 go on"):
             return
-        content = await self._body()
+        self._sink.bodies += 1
         nth = self._sink.bodies
+        content = await self._body(nth)
         if _hits(self._behaviour.lose_after_body, nth):
             raise _HangUp
         taken = Taken(sender=self._sender or "", recipients=tuple(self._recipients), content=content)
@@ -237,11 +238,10 @@ class _Conversation:
             raise _HangUp
         await self._reply(".", b"250 2.0.0 Ok: queued as S%08d" % nth)
 
-    async def _body(self) -> bytes:
+    async def _body(self, nth: int) -> bytes:
         lines: list[bytes] = []
-        self._sink.bodies += 1
         while (line := await self._line()) != b".":
-            if _hits(self._behaviour.cut_in_body, self._sink.bodies):
+            if _hits(self._behaviour.cut_in_body, nth):
                 raise _HangUp
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(line + b"\r\n" for line in lines)

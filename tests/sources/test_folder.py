@@ -11,7 +11,8 @@ from PIL import Image
 
 from syndicate.domain.source import Gathered, Look, Memory
 from syndicate.jail import Jail
-from syndicate.sources.folder import CONFIRMATION, FolderSource
+from syndicate.sources.folder import FolderSource
+from syndicate.sources.read.removals import CONFIRMATION
 from tests.sources.conftest import NOW, REPOSITORY, MakeConfig
 
 EMPTY = Memory()

@@ -13,8 +13,8 @@ from syndicate.sources.read.picture import inspect_picture
 
 def encoded(kind: str, size: tuple[int, int] = (60, 40), *, mode: str = "RGB", **options: object) -> bytes:
     out = io.BytesIO()
-    colour: int | str | tuple[int, ...] = {"L": 3, "P": 3, "RGBA": (0, 128, 128, 90)}.get(mode, "teal")
-    Image.new(mode, size, colour).save(out, kind, **options)
+    colours: dict[str, int | tuple[int, ...]] = {"L": 3, "P": 3, "RGBA": (0, 128, 128, 90)}
+    Image.new(mode, size, colours.get(mode, "teal")).save(out, kind, **options)
     return out.getvalue()
 
 

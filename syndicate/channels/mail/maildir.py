@@ -57,6 +57,12 @@ class MaildirMailer:
     async def aclose(self) -> None:
         """Nothing is kept open."""
 
+    async def probe(self) -> str:
+        """Whether the folder, or the nearest one above it that is there, may be written."""
+        there = next(folder for folder in (self._path / "tmp", *self._path.parents) if folder.exists())
+        writable = await asyncio.to_thread(os.access, there, os.W_OK | os.X_OK)
+        return "" if writable and there.is_dir() else f"{there} can't be written by us"
+
     def _look(self, names: Sequence[str]) -> Mapping[str, bool]:
         try:
             present = self._present()

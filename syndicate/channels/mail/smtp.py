@@ -69,6 +69,14 @@ class SmtpMailer:
             timer.cancel()
         await asyncio.gather(*(session.quit() for session in idle))
 
+    async def probe(self) -> str:
+        """Connects, turns TLS on and signs in, and says goodbye."""
+        line = await self._connect()
+        if isinstance(line, Outcome):
+            return f"{line.code}: {line.text}"
+        await line.quit()
+        return ""
+
     async def _ready(self, session: Session | None) -> Session | Outcome:
         """The same connection if it is still good, else an idle one, else a new one, else why there is none."""
         while session is None or session.used >= REUSE or not await session.is_ready():

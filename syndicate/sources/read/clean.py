@@ -6,6 +6,7 @@ their frames go, and the sanitiser (nh3) comes last but for illegal characters, 
 
 import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from markdown_it import MarkdownIt
 
 from syndicate.domain.markup import legal, one_line
 from syndicate.sources.read.addresses import absolute, same_host, web_address, without_tracking
-from syndicate.sources.read.words import summarize
+from syndicate.sources.read.words import summarize, without_illegal
 
 LARGEST_BODY = 256 * 1024  # characters of one story (reliability.md T08)
 _ALLOWED = (
@@ -104,14 +105,15 @@ def clean_article(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
 def clean(markup: str, *, base: str) -> Cleaned:
     """HTML of our allow-list, its addresses absolute. `base` is the story's own address, or "" when it has none."""
     flags = ("body_cut",) if len(markup) > LARGEST_BODY else ()
-    root = _parsed(legal(markup[:LARGEST_BODY]))
+    root = _parsed(without_illegal(markup[:LARGEST_BODY]))
     protected = any("post-password-form" in form.get("class", "") for form in root.iter("form"))
     lost = _settle_pictures(root, base)
-    _drop(root, lambda element: bool(_BOXES.search(element.get("class", ""))))
+    _drop(element for element in root.iterfind(".//*[@class]") if _BOXES.search(element.get("class", "")))
     _link_embeds(root, base)
-    _drop(root, lambda element: element.tag in _SILENT or not isinstance(element.tag, str))
+    _drop(root.iter(*_SILENT))
     _settle_links(root, base)
-    _strip_shortcodes(root)
+    if "[" in markup:
+        _strip_shortcodes(root)
     _settle_blocks(root)
     _drop_lines(root)
     picture = _first_picture(root)
@@ -132,7 +134,8 @@ def _parsed(markup: str) -> HtmlElement:
     body = document.find("body")
     if body is None:
         return document.makeelement("body")
-    for element in [one for one in body.iterdescendants() if not _TAG_NAME.fullmatch(str(one.tag))]:
+    odd = [name for name in {str(one.tag) for one in body.iter()} if not _TAG_NAME.fullmatch(name)]
+    for element in list(body.iter(*odd)) if odd else []:
         element.drop_tag()  # "<a<" and "<o:p>": lxml reads such names but doesn't write them
     return body
 
@@ -156,8 +159,8 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def _drop(root: HtmlElement, unwanted: Any) -> None:
-    for element in [element for element in root.iterdescendants() if unwanted(element)]:
+def _drop(unwanted: Iterable[HtmlElement]) -> None:
+    for element in list(unwanted):
         if element.getparent() is not None:
             element.drop_tree()
 

@@ -1,22 +1,25 @@
 """A feed's bytes to a plain list of stories, cleaned. Runs inside the jail, one call per feed."""
 
 import dataclasses
+import html
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from syndicate.domain.markup import legal, one_line, plain_text, plain_title
+from syndicate.domain.markup import excerpt, one_line, plain_text, plain_title
 from syndicate.sources.read.addresses import canonical, web_address
 from syndicate.sources.read.charset import decode
 from syndicate.sources.read.clean import Cleaned, clean
 from syndicate.sources.read.entry import RawEntry, Refused
 from syndicate.sources.read.jsonfeed import read_json_feed
-from syndicate.sources.read.words import credit_of, opening, summarize
+from syndicate.sources.read.words import credit_of, opening, summarize, without_illegal
 from syndicate.sources.read.xmlfeed import MOST_ENTRIES, read_xml_feed
 
 _TAIL = re.compile(r"\s*(\[?(…|\.\.\.)\]?)\s*$")  # how cut text ends
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _MIME_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif"}
+_SAME = 200  # characters; a summary that shares so many with the text was cut from it
+_LONGEST_SUMMARY = 600  # characters
 _MOST_DIGITS = 6  # of a width or height
 _LONGEST_LINE = 1000  # characters of a title, name or caption
 
@@ -43,7 +46,7 @@ def _read(text: str) -> tuple[list[RawEntry], str, str, str]:
         if found is None:
             raise Refused("it is JSON, but no JSON Feed", wrong_type=True)
         return (*found, "")
-    whole = legal(text)
+    whole = without_illegal(text)
     entries, language, home, malformed = read_xml_feed(whole)
     return entries, language, home, malformed or ("" if whole == text else "it has characters that XML forbids")
 
@@ -72,10 +75,10 @@ def _story(entry: RawEntry, *, feed_url: str, language: str) -> dict[str, Any]:
 def _summary(entry: RawEntry, body: str) -> str:
     """The newsroom's own words; what a machine cut off the top of the text is cut anew, without the dateline."""
     given = opening(entry.summary) if entry.body else ""
-    start = _TAIL.sub("", given)
+    start = _TAIL.sub("", given)[:_SAME]
     if not start or opening(body).startswith(start):
         return summarize(body)
-    return given
+    return excerpt(html.escape(given), _LONGEST_SUMMARY)
 
 
 def _picture(entry: RawEntry, body: Cleaned, base: str) -> dict[str, Any] | None:

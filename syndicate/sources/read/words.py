@@ -1,18 +1,33 @@
-"""What newspapers write in ways of their own: datelines, credits. And plain text as HTML."""
+"""Text in markup: what no document may hold, and what newspapers write in ways of their own (datelines, credits)."""
 
 import html
 import re
+import sys
 
-from syndicate.domain.markup import excerpt, plain_text
+from syndicate.domain.markup import excerpt, legal, plain_text
 
 # "KOTA LINTANG, CONTOH POS – ", "MALANG POSCO MEDIA-": capitals, then a dash.
 _DATELINE = re.compile(r"^([A-Z][A-Z .,()/'’]{2,60}?)\s?[–—-]{1,2}\s+")
-_OPENING = 8192  # characters of HTML
+_REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
+_MOST_DIGITS = 7  # of a reference to a character that exists
+_OPENING = 2000  # characters of HTML
+_ENOUGH = 600  # characters; a summary is shorter
 _SHORTEST_DATELINE = 4  # letters; "ASN – " begins a sentence
 _CREDIT = re.compile(
     r"\(\s*((?:foto|photo|dok)\b[^()]{0,60}|[^()]{1,40}/[^()]{1,40}|ist|istimewa)\s*\)\s*$", re.IGNORECASE
 )
 _CREDIT_LABEL = re.compile(r"^(foto|photo)\s*:\s*", re.IGNORECASE)
+
+
+def without_illegal(markup: str) -> str:
+    """Without characters that XML forbids, also where they are written as references (`&#11;`, `&#xD800;`)."""
+    return _REFERENCE.sub(_legal_reference, legal(markup))
+
+
+def _legal_reference(hit: re.Match[str]) -> str:
+    digits, base = (hit[1], 16) if hit[1] else (hit[2], 10)
+    number = int(digits.lstrip("0")[: _MOST_DIGITS + 1] or "0", base)
+    return hit[0] if number <= sys.maxunicode and legal(chr(number)) else ""
 
 
 def paragraphs(text: str) -> str:
@@ -33,7 +48,7 @@ def summarize(markup: str) -> str:
     hit = _DATELINE.match(text)
     if hit and sum(map(str.isalpha, hit[1])) >= _SHORTEST_DATELINE:
         text = text[hit.end() :]
-    return excerpt(html.escape(text))
+    return excerpt(html.escape(text[:_ENOUGH]))
 
 
 def credit_of(caption: str) -> str:

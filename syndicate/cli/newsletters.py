@@ -1,0 +1,130 @@
+"""`syndicate newsletters …`: the products that are mailed, and what the next edition would be."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from syndicate.cli import show
+from syndicate.cli.opening import with_app
+from syndicate.errors import NotFound
+
+if TYPE_CHECKING:
+    from syndicate.app import App
+    from syndicate.domain.newsletter import Newsletter
+    from syndicate.pipeline.compose import Preview
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="A newsletter's name in the configuration.")]
+_Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the mail's HTML here.")]
+_Text = Annotated[bool, typer.Option("--text", help="Print the mail's text.")]
+
+
+def list_all(context: typer.Context, *, json: show.Json = False) -> None:
+    """List the newsletters, their readers and their next slot."""
+    rows, zone = with_app(context, _list)
+    if json:
+        show.as_json(rows)
+        return
+    show.table(
+        ("newsletter", "title", "readers", "next slot", "newest edition", "channel"),
+        [
+            (r["name"], r["title"], r["readers"], show.moment(r["next_at"], zone), r["newest_edition"], r["channel"])
+            for r in rows
+        ],
+        empty="The configuration names no newsletter.",
+    )
+
+
+def preview(
+    context: typer.Context, name: _Name, *, html: _Html = None, text: _Text = False, json: show.Json = False
+) -> None:
+    """Show the next edition as it would be now: when, to how many, with which stories. Writes and sends nothing."""
+    found, page, words, zone = with_app(context, lambda app: _preview(app, name))
+    if html is not None:
+        html.write_text(page, "utf-8")
+    if json:
+        show.as_json(_record(found))
+    elif text:
+        print(show.clean(words))
+    else:
+        _draw(found, zone)
+        if html is not None:
+            print(f"The HTML is in {html}.")
+
+
+def _draw(found: "Preview", zone: str) -> None:
+    edition = found.edition
+    show.facts(
+        [
+            ("edition", f"{edition.newsletter}/{edition.slot}"),
+            ("subject", found.rendering.subject),
+            ("slot", show.moment(edition.slot_at, zone)),
+            ("to", show.count(found.readers, "reader")),
+            ("waits for", f"the first import of {show.words(found.importing)}" if found.importing else ""),
+        ]
+    )
+    if found.skipped:
+        print("As it stands the slot would pass without an edition: there is too little to say.")
+    print()
+    listed = [(a, "") for a in found.choice.stories] + [(a, "max") for a in found.choice.left_out]
+    listed += [(a, "unprintable") for a in found.unprintable]
+    rows = [(article.id, article.version, article.content.title, why) for article, why in listed]
+    show.table(("story", "version", "title", "left out"), rows, empty="Nothing new since the last edition.")
+
+
+async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
+    from syndicate.domain.slot import next_slot
+    from syndicate.store import audience, editions
+
+    rows: list[dict[str, Any]] = []
+    for one in app.newsletters.values():
+        async with app.db.read() as connection:
+            readers = await audience.readers(connection, one.name)
+            newest = await editions.newest(connection, limit=1, newsletter=one.name)
+        slot = next_slot(one.schedule, one.timezone, app.clock.now())
+        row: dict[str, Any] = {"name": one.name, "title": one.title, "channel": one.channel, "readers": readers}
+        row |= {"next_slot": slot.name if slot else None, "next_at": slot.at if slot else None}
+        rows.append(row | {"newest_edition": newest[0].slot if newest else None})
+    return rows, app.site.timezone
+
+
+def newsletter_of(app: "App", name: str) -> "Newsletter":
+    """The newsletter with this name. Raises NotFound."""
+    if name not in app.newsletters:
+        raise NotFound("newsletter", name, known=tuple(app.newsletters))
+    return app.newsletters[name]
+
+
+async def _preview(app: "App", name: str) -> tuple["Preview", str, str, str]:
+    """The preview with its HTML and text as the edition's page would show them, and the zone of the site."""
+    from syndicate.formats.digest import holes_filled
+    from syndicate.pipeline.compose import edition_url, preview_edition
+
+    found = await preview_edition(app.db, newsletter_of(app, name), app.studio, now=app.clock.now())
+    one, holes = found.rendering, {"unsubscribe_url": edition_url(app.site, name, found.edition.slot)}
+    return (
+        found,
+        holes_filled(one.html, one.mark, holes, html=True),
+        holes_filled(one.text, one.mark, holes, html=False),
+        app.site.timezone,
+    )
+
+
+def _record(found: "Preview") -> dict[str, Any]:
+    edition = found.edition
+
+    def named(articles: Any) -> list[dict[str, Any]]:
+        return [{"id": a.id, "version": a.version, "title": a.content.title} for a in articles]
+
+    return {
+        "newsletter": edition.newsletter,
+        "slot": edition.slot,
+        "slot_at": edition.slot_at,
+        "subject": found.rendering.subject,
+        "readers": found.readers,
+        "skipped": found.skipped,
+        "importing": found.importing,
+        "stories": named(found.choice.stories),
+        "left_out": named(found.choice.left_out),
+        "unprintable": named(found.unprintable),
+    }

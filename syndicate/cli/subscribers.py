@@ -1,0 +1,165 @@
+"""`syndicate subscribers …`: people who read by mail."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from syndicate.cli import show
+from syndicate.cli.newsletters import newsletter_of
+from syndicate.cli.opening import with_app
+from syndicate.errors import NotFound
+
+if TYPE_CHECKING:
+    from syndicate.app import App
+    from syndicate.domain.audience import Subscriber
+
+_Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
+
+
+def add(
+    context: typer.Context,
+    address: _Address,
+    newsletters: Annotated[list[str], typer.Argument(metavar="NEWSLETTER…", help="What to subscribe to.")],
+    *,
+    name: Annotated[str, typer.Option(help="How to address the person.")] = "",
+    language: Annotated[str | None, typer.Option(help="A language tag; else the site's.")] = None,
+    zone: Annotated[str | None, typer.Option(help="A time zone; else the site's.")] = None,
+    origin: Annotated[str, typer.Option(help="Where the consent comes from, in words. Kept for good.")] = "cli",
+    json: show.Json = False,
+) -> None:
+    """Subscribe a person who asked for it. A suppressed address is refused."""
+    new = with_app(
+        context,
+        lambda app: _add(app, address, newsletters, origin=origin, name=name, language=language, zone=zone),
+    )
+    if json:
+        show.as_json({"address": new[0], "subscribed": new[1]})
+    else:
+        print(f"{new[0]} now gets {show.words(new[1])}." if new[1] else f"{new[0]} had all of that already.")
+
+
+def list_all(
+    context: typer.Context,
+    *,
+    newsletter: Annotated[str | None, typer.Option(metavar="NAME", help="Only those who get it.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Go on behind this number.")] = 0,
+    limit: show.Limit = 100,
+    json: show.Json = False,
+) -> None:
+    """List subscribers by number, a page at a time."""
+    people, zone = with_app(context, lambda app: _list(app, newsletter=newsletter, after=after, limit=limit))
+    if json:
+        show.as_json(people)
+        return
+    show.table(
+        ("number", "address", "name", "language", "zone", "since"),
+        [(p.id, p.address, p.name, p.language, p.timezone, show.moment(p.created_at, zone)) for p in people],
+        empty="There is no subscriber here.",
+    )
+    if len(people) == limit:
+        print(f"More may follow: --after {people[-1].id}")
+
+
+def show_one(context: typer.Context, address: _Address, *, limit: show.Limit = 50, json: show.Json = False) -> None:
+    """Show a person's subscriptions and what they were sent, newest first."""
+    found, zone = with_app(context, lambda app: _show(app, address, limit=limit))
+    if json:
+        show.as_json(found)
+        return
+    person = found["subscriber"]
+    show.facts(
+        [
+            ("address", person.address),
+            ("number", person.id),
+            ("name", person.name),
+            ("language", person.language),
+            ("zone", person.timezone),
+            ("since", show.moment(person.created_at, zone)),
+            ("suppressed", found["suppressed"]),
+        ]
+    )
+    print()
+    show.table(
+        ("newsletter", "state", "since", "ended", "origin"),
+        [
+            (s.newsletter, s.state, show.moment(s.since, zone), show.moment(s.ended_at, zone), s.origin)
+            for s in found["subscriptions"]
+        ],
+        empty="No subscriptions.",
+    )
+    print()
+    show.table(
+        ("edition", "state", "reason", "code", "settled", "subject"),
+        [
+            (f"{h.newsletter}/{h.slot}", h.state, h.reason, h.code, show.moment(h.settled_at, zone), h.subject)
+            for h in found["history"]
+        ],
+        empty="Nothing was sent yet.",
+    )
+
+
+async def _add(
+    app: "App",
+    typed: str,
+    newsletters: Sequence[str],
+    *,
+    origin: str,
+    name: str,
+    language: str | None,
+    zone: str | None,
+) -> tuple[str, list[str]]:
+    from syndicate.domain.audience import Subscriber, normal_address
+    from syndicate.pipeline.reconcile import join
+
+    address = normal_address(typed)
+    for newsletter in newsletters:
+        newsletter_of(app, newsletter)
+    person = Subscriber(
+        id=0,
+        address=address,
+        name=name,
+        language=language or app.site.language,
+        timezone=_zone(zone or app.site.timezone),
+        created_at=app.clock.now(),
+    )
+    return address, await join(app.db, person, newsletters, digest=app.digest(address), origin=origin)
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise NotFound("time zone", name, known=("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura", "UTC")) from None
+    return name
+
+
+async def _list(app: "App", *, newsletter: str | None, after: int, limit: int) -> tuple[list["Subscriber"], str]:
+    from syndicate.store import audience
+
+    if newsletter is not None:
+        newsletter_of(app, newsletter)
+    async with app.db.read() as connection:
+        people = await audience.page(connection, after=after, limit=limit, newsletter=newsletter)
+    return people, app.site.timezone
+
+
+async def _show(app: "App", typed: str, *, limit: int) -> tuple[dict[str, Any], str]:
+    from syndicate.domain.audience import normal_address
+    from syndicate.store import audience
+
+    address = normal_address(typed)
+    async with app.db.read() as connection:
+        person = await audience.by_address(connection, address)
+        held = await audience.suppression(connection, app.digest(address))
+        if person is None:
+            raise NotFound("subscriber", address)
+        found = {
+            "subscriber": person,
+            "suppressed": f"{held[0]}, since {show.moment(held[1], app.site.timezone)}" if held else None,
+            "subscriptions": await audience.subscriptions_of(connection, person.id),
+            "history": await audience.history(connection, person.id, limit=limit),
+        }
+    return found, app.site.timezone

@@ -1,0 +1,109 @@
+"""The web server: uvicorn inside our own loop, without its signal handlers, with deadlines for what clients send."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from syndicate.app import App
+from syndicate.errors import ConfigError
+from syndicate.web.deadline import DeadlineProtocol
+from syndicate.web.site import open_site
+
+MOST_CONNECTIONS = 800  # at once, then 503: below the usual 1,024 open files of a process
+DRAIN_SECONDS = 10  # for answers that are under way when we are told to stop
+_TICKS = 10  # uvicorn ticks ten times a second
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our own start and our own deadlines. A test holds it to the methods used here."""
+
+    def __init__(self, config: uvicorn.Config, *, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """The edge that started us handles signals, not uvicorn."""
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tells when requests are taken."""
+        await super().startup(sockets)
+        self._tell_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Once a second, ends the connections that are late."""
+        if counter % _TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, DeadlineProtocol):
+                    connection.end_if_late(now)
+        return await super().on_tick(counter)
+
+
+async def serve(app: App, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Answers on `[web] listen` until `stop` is set, then finishes what is under way.
+
+    `started` gets the address once requests are taken. Needs no database to start: feeds come from files. Raises
+    ConfigError when the address can't be had.
+    """
+    with _listener(app) as listener:
+        await serve_on(listener, app, started=started, stop=stop)
+
+
+async def serve_on(
+    listener: socket.socket,
+    app: App,
+    *,
+    started: Callable[[str], None],
+    stop: asyncio.Event,
+    protocol: type[DeadlineProtocol] = DeadlineProtocol,
+) -> None:
+    """As `serve`, on a socket that listens already. Closes it."""
+    site = open_site(app)
+    await asyncio.to_thread(site.shelf.glance)
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    server = Server(_config(site.asgi, protocol), started=lambda: started(address))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(site.shelf.keep_fresh())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        watching.cancel()
+        stopping.cancel()
+        await serving
+
+
+def _config(asgi: ASGIApp, protocol: type[DeadlineProtocol]) -> uvicorn.Config:
+    return uvicorn.Config(
+        asgi,
+        http=protocol,
+        loop="none",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def _listener(app: App) -> socket.socket:
+    host, port = app.settings.web.bind
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(
+            f"[web] listen = {app.settings.web.listen!r}: can't be listened on ({error.strerror}); "
+            "stop the other program there, or write another address"
+        ) from error

@@ -1,0 +1,109 @@
+"""What the web server serves, put together: feeds in front, behind them the door, behind it the pages.
+
+Every address of the web edge stands in the lists here.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, ExceptionHandler
+
+from syndicate.app import App
+from syndicate.errors import StoreTrouble
+from syndicate.web import articles, directory, editions, health, outbox, pages, readers, receiver
+from syndicate.web.feeds import FeedDesk
+from syndicate.web.pages import NEVER, Front, open_front, page
+from syndicate.web.security import Door
+from syndicate.web.shelf import Shelf
+from syndicate.web.tally import Tally
+
+_PROBLEMS = {404: "missing", 405: "method", 413: "too_large"}
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSite:
+    """The ASGI app, and the documents it serves, which somebody has to keep fresh."""
+
+    asgi: ASGIApp
+    shelf: Shelf
+
+
+def open_site(app: App) -> OpenSite:
+    """Everything of the web edge. Reads the program's own templates; touches neither data nor database."""
+    tally = Tally()
+    shelf = Shelf(app.press.folder, app.site, app.feeds.values(), now=app.clock.now())
+    front = open_front(app, tally)
+    framework = Starlette(routes=_routes(front), exception_handlers=_handlers(front))
+    framework.router.redirect_slashes = False
+    door = Door(framework, public_url=app.site.public_url, tally=tally, larger={receiver.PATH: receiver.LARGEST})
+    return OpenSite(asgi=FeedDesk(shelf, db=app.db, clock=app.clock, tally=tally, behind=door), shelf=shelf)
+
+
+def _routes(front: Front) -> list[BaseRoute]:
+    routes: list[BaseRoute] = [
+        Route("/", partial(directory.show_home, front)),
+        Route("/feeds/", partial(directory.show_feeds, front)),
+        Route("/feeds/{name}/", partial(directory.show_feed, front)),
+        Route("/articles/{identifier}", partial(articles.show_article, front)),
+        Route("/media/{digest}", partial(articles.show_picture, front)),
+        Route("/editions/{name}/", partial(editions.show_editions, front)),
+        Route("/editions/{name}/{slot}", partial(editions.show_edition, front)),
+        Route("/u/{token}", partial(readers.show_leaving, front)),
+        Route("/u/{token}", partial(readers.end_subscription, front), methods=["POST"]),
+        Route("/u/{token}", partial(readers.say_methods, front), methods=["OPTIONS"]),
+        Route("/assets/{name}", partial(pages.show_asset, front)),
+        Route("/healthz", health.show_health),
+        Route("/readyz", partial(health.show_readiness, front)),
+        Route("/metrics", partial(health.show_metrics, front)),
+    ]
+    if front.app.settings.web.outbox:
+        routes += [
+            Route("/outbox", partial(outbox.show_outbox, front)),
+            Route("/outbox/{name}", partial(outbox.show_mail, front)),
+            Route("/outbox/{name}/html", partial(outbox.show_mail_html, front)),
+        ]
+    if front.app.settings.sample:
+        desk = receiver.open_receiver(front)
+        routes += [
+            Route(receiver.PATH, partial(receiver.show_deliveries, front, desk)),
+            Route(receiver.PATH, partial(receiver.take_delivery, front, desk), methods=["POST"]),
+        ]
+    return routes
+
+
+def _handlers(front: Front) -> dict[int | type[Exception], ExceptionHandler]:
+    return {
+        HTTPException: partial(_refused, front),
+        StoreTrouble: partial(_unavailable, front),
+        DBAPIError: partial(_unavailable, front),
+        Exception: partial(_broken, front),
+    }
+
+
+async def _refused(front: Front, request: Request, error: Exception) -> Response:
+    """No such page, another method, too large."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    headers = error.headers if isinstance(error, HTTPException) else None
+    problem = _PROBLEMS.get(status, "missing")
+    return page(front, request, "error.html.j2", status=status, cache=NEVER, headers=headers, problem=problem)
+
+
+async def _unavailable(front: Front, request: Request, error: Exception) -> Response:
+    """The database is away: the page says so, feeds go on."""
+    log.warning("web.store_failed", path=request.url.path, problem=str(error).splitlines()[0])
+    return page(
+        front, request, "error.html.j2", status=503, cache=NEVER, headers={"retry-after": "30"}, problem="store"
+    )
+
+
+async def _broken(front: Front, request: Request, error: Exception) -> Response:
+    """Our own mistake. The server writes the traceback to the log; the page says nothing of it."""
+    return page(front, request, "error.html.j2", status=500, cache=NEVER, problem="broken")

@@ -1,0 +1,93 @@
+"""Screenshots of every kind of page and of one mail: python tests/browser/shots.py OUTDIR [--url http://127.0.0.1:8080]
+
+Needs a running sample (`make up`) and a Chromium on the PATH. Each page is taken at 375 and 1280 pixels, light and
+dark. Leaving a newsletter is looked at, not done.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+WIDTHS = (375, 1280)  # CSS pixels: a phone, a desk
+SCHEMES = ("light", "dark")
+_HEIGHT = 800
+_ARTICLE = "a[href*='/articles/']"
+
+
+def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
+    """(name of the picture, address) of one page of each kind, found by following links as a reader does."""
+    yield "home", f"{url}/"
+    yield "home-english", f"{url}/?lang=en"
+    yield "feeds", f"{url}/feeds/"
+    feed = _first(page, f"{url}/feeds/", ".entry h2 a")
+    yield "feed", feed
+    yield "article", _first(page, feed, f".with-picture {_ARTICLE}")
+    yield "article-plain", _first(page, feed, f".entry:not(.with-picture) {_ARTICLE}")
+    editions = _first(page, f"{url}/", "a[href*='/editions/']")
+    yield "editions", editions
+    yield "edition", _first(page, editions, ".entry a")
+    yield "outbox", f"{url}/outbox"
+    mail = _first(page, f"{url}/outbox", ".entry a")
+    yield "mail", mail
+    yield "mail-alone", f"{urlsplit(mail)._replace(query='').geturl()}/html"
+    page.goto(mail)
+    leave = re.search(
+        r"List-Unsubscribe: <(http[^>]+)>",
+        re.sub(r"\n\s+", " ", page.content().replace("&lt;", "<").replace("&gt;", ">")),
+    )
+    if leave:
+        yield "leave", leave[1]
+    yield "leave-unknown", f"{url}/u/unknown"
+    yield "receiver", f"{url}/sample/receiver"
+    yield "missing", f"{url}/nowhere"
+
+
+def shoot(browser: Browser, url: str, folder: Path) -> int:
+    """Takes all pictures; returns how many."""
+    finder = browser.new_page()
+    found = list(pages(finder, url))
+    finder.close()
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": _HEIGHT}, color_scheme="dark" if scheme == "dark" else "light"
+            )
+            for name, address in found:
+                page = context.new_page()
+                page.goto(address, wait_until="load")
+                page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+                page.close()
+            context.close()
+    return len(found) * len(WIDTHS) * len(SCHEMES)
+
+
+def _first(page: Page, address: str, selector: str) -> str:
+    page.goto(address)
+    found = page.locator(selector).first.evaluate("link => link.href", timeout=5000)
+    return str(found)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="OUTDIR")
+    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    given = parser.parse_args()
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        sys.exit("no chromium on the PATH; on Debian: apt install chromium")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        print(f"{shoot(browser, given.url.rstrip('/'), given.folder)} pictures in {given.folder}")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
