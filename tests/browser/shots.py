@@ -37,10 +37,8 @@ def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
     yield "mail", mail
     yield "mail-alone", f"{urlsplit(mail)._replace(query='').geturl()}/html"
     page.goto(mail)
-    leave = re.search(
-        r"List-Unsubscribe: <(http[^>]+)>",
-        re.sub(r"\n\s+", " ", page.content().replace("&lt;", "<").replace("&gt;", ">")),
-    )
+    head = page.locator("details pre").text_content() or ""
+    leave = re.search(r"List-Unsubscribe:\s*<(http[^>]+)>", head)
     if leave:
         yield "leave", leave[1]
     yield "leave-unknown", f"{url}/u/unknown"
