@@ -36,8 +36,11 @@ class Format(Protocol):
     def fragment(self, article: Article, site: Site) -> bytes:
         """One article, complete in itself. Raises ValueError when the article can't be written in this format."""
 
-    def document(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> bytes:
-        """The whole document. A pure function: same input, same bytes, in every process."""
+    def parts(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> tuple[bytes, ...]:
+        """The pieces the document is joined from; the fragments are among them, unchanged and in order.
+
+        A pure function: same input, same bytes, in every process.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from syndicate.formats.atom import Atom
 from syndicate.formats.jsonfeed import JsonFeed
-from syndicate.formats.pack import Spliced
 from syndicate.formats.rss import Rss
+from syndicate.ports import Format
 
-FORMATS: Mapping[str, Spliced] = {"rss": Rss(), "atom": Atom(), "json": JsonFeed()}
+FORMATS: Mapping[str, Format] = {"rss": Rss(), "atom": Atom(), "json": JsonFeed()}

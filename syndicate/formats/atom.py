@@ -31,7 +31,3 @@ class Atom:
 
         empty: bytes = entry.atom_feed(feed, site, updated=updated).atom_str()
         return (empty.removesuffix(_TAIL), *fragments, _TAIL)
-
-    def document(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> bytes:
-        """Byte for byte what feedgen writes for the whole feed."""
-        return b"".join(self.parts(feed, site, fragments, updated=updated))

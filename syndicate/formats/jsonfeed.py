@@ -34,10 +34,6 @@ class JsonFeed:
         head = _written(_top(feed, site)).removesuffix(b"]}")
         return (head, *_with_commas(fragments), b"]}")
 
-    def document(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> bytes:
-        """The whole object."""
-        return b"".join(self.parts(feed, site, fragments, updated=updated))
-
 
 def _top(feed: Feed, site: Site) -> Mapping[str, object]:
     return {

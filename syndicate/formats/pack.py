@@ -2,23 +2,14 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Iterable
 
-from syndicate.domain.feed import Feed, Site
+from syndicate.domain.feed import Site
 from syndicate.ports import Format
 
 # RFC 1952 §2.3: gzip, deflate, no flags, mtime 0 so that the same document is the same bytes, OS unknown.
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _END = b"\x03\x00"  # RFC 1951 §3.2.3: an empty last block
-
-
-class Spliced(Format, Protocol):
-    """A Format that also hands out the pieces its document is joined from."""
-
-    def parts(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> tuple[bytes, ...]:
-        """The document cut into pieces; the fragments are among them unchanged and in order."""
 
 
 def squeeze(part: bytes) -> bytes:

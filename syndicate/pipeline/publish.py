@@ -13,8 +13,9 @@ from pathlib import Path
 
 from syndicate.domain.article import Article
 from syndicate.domain.feed import CORRECTIONS_STAY, Feed, Site, choose_entries
-from syndicate.formats.pack import Spliced, gzip_document, kept_flavour, squeeze
+from syndicate.formats.pack import gzip_document, kept_flavour, squeeze
 from syndicate.formats.wording import wording
+from syndicate.ports import Format
 from syndicate.store import articles, changes, feeds, files
 from syndicate.store.db import Database
 from syndicate.store.feeds import FeedState, Fragment, Quarantined
@@ -40,10 +41,10 @@ class Press:
 
     site: Site
     feeds: tuple[Feed, ...]
-    formats: tuple[Spliced, ...]
+    formats: tuple[Format, ...]
     folder: Path
 
-    def formats_of(self, feed: Feed) -> list[Spliced]:
+    def formats_of(self, feed: Feed) -> list[Format]:
         """The formats a feed is offered in."""
         return [one for one in self.formats if one.name in feed.formats]
 
@@ -137,7 +138,7 @@ async def _print(
 
 
 async def _fragments(
-    db: Database, entries: Sequence[Article], one: Spliced, site: Site, report: PublishReport, *, now: datetime
+    db: Database, entries: Sequence[Article], one: Format, site: Site, report: PublishReport, *, now: datetime
 ) -> list[Fragment]:
     """Every entry as bytes, in order: kept ones, and the missing ones made now."""
     flavour = kept_flavour(one, site)
@@ -156,7 +157,7 @@ async def _fragments(
 
 
 def _make(
-    missing: Iterable[Article], one: Spliced, site: Site, *, now: datetime
+    missing: Iterable[Article], one: Format, site: Site, *, now: datetime
 ) -> tuple[list[Fragment], list[Quarantined]]:
     made: list[Fragment] = []
     bad: list[Quarantined] = []
@@ -171,7 +172,7 @@ def _make(
     return made, bad
 
 
-def _document(feed: Feed, one: Spliced, press: Press, fragments: Sequence[Fragment], *, updated: datetime) -> Document:
+def _document(feed: Feed, one: Format, press: Press, fragments: Sequence[Fragment], *, updated: datetime) -> Document:
     """Joins the document and its gzip from kept pieces; the ETag names the manifest, not the bytes."""
     bodies = [fragment.body for fragment in fragments]
     parts = one.parts(feed, press.site, bodies, updated=updated)

@@ -166,9 +166,7 @@ async def join(db: Database, person: Subscriber, newsletters: Iterable[str], *, 
             raise Refused(f"{person.address} must not be written to: {held[0]}, since {held[1]:%Y-%m-%d}")
         known = await audience.add(connection, person, digest=digest)
         return [
-            name
-            for name in newsletters
-            if await audience.subscribe(connection, name, known.id, origin=origin, now=now)
+            name for name in newsletters if await audience.subscribe(connection, name, known.id, origin=origin, now=now)
         ]
 
 

@@ -103,6 +103,6 @@ def latest(articles: Sequence[Article]) -> datetime:
 def built(kind: str, articles: Sequence[Article], feed: Feed = FEED) -> bytes:
     """The document, after all rules were checked on it."""
     fragments = [FORMATS[kind].fragment(article, SITE) for article in articles]
-    document = FORMATS[kind].document(feed, SITE, fragments, updated=latest(articles))
+    document = b"".join(FORMATS[kind].parts(feed, SITE, fragments, updated=latest(articles)))
     assert broken_rules(kind, document, url=f"{SITE.public_url}/feeds/{feed.name}.{kind}") == {}
     return document

@@ -281,7 +281,7 @@ def test_what_is_no_web_address_is_refused(bad: str) -> None:
 def test_spliced_gzip_decompresses_to_the_document(kind: str, count: int) -> None:
     fragments = [FORMATS[kind].fragment(article, SITE) for article in many(count)]
     parts = FORMATS[kind].parts(FEED, SITE, fragments, updated=T0)
-    document = FORMATS[kind].document(FEED, SITE, fragments, updated=T0)
+    document = b"".join(FORMATS[kind].parts(FEED, SITE, fragments, updated=T0))
 
     packed = gzip_document(document, map(squeeze, parts))
 
