@@ -109,18 +109,19 @@ async def run_up(app: App, stop: asyncio.Event) -> None:
     leading = asyncio.create_task(_lead(app))
     working = asyncio.create_task(engine.work(LANES, lambda job: run_job(app.db, work, job, app.clock)))
     stopped = asyncio.ensure_future(stop.wait())
-    watched: set[asyncio.Future[Any]] = {stopped, relaying, leading, working}
+    loops: list[asyncio.Future[Any]] = [leading, relaying, stopped]
     try:
-        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait([*loops, working], return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()  # a loop that broke is a bug: it ends the process, with its story
     finally:
-        for task in (leading, relaying):
-            task.cancel()
+        for loop in loops:
+            loop.cancel()
+        app.dispatcher.drain()
         await engine.stop()
         await working
         with suppress(asyncio.CancelledError):
             await leading
-    for task in (relaying, stopped):
-        task.cancel()
 
 
 def single_process(var: Path) -> "Lock":

@@ -33,7 +33,10 @@ def list_all(
 
 
 def show_one(context: typer.Context, identifier: _Id, *, version: _Version = None, json: show.Json = False) -> None:
-    """Show a story: its versions and changes, the feeds that hold it, the editions that told it."""
+    """Show a story: its versions, and where they went.
+
+    Its changes, the feeds that hold it, the editions that told it, and what a format could not write.
+    """
     if version is None:
         found, zone = with_app(context, lambda app: _story(app, identifier))
         show.as_json(found) if json else _draw(found, zone)

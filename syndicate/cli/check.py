@@ -16,7 +16,9 @@ _Finding = tuple[str, str, bool]  # what was looked at, what was found, whether 
 
 
 def check(context: typer.Context, *, json: show.Json = False) -> None:
-    """Look over configuration, keys, database, templates and mail channels. Changes and sends nothing.
+    """Look over configuration, database, templates, channels.
+
+    Changes and sends nothing, but tries to sign in at a mail relay.
 
     Exit code 2: the configuration has faults, each on a line of its own. 1: something it names can't be used.
     """
@@ -33,7 +35,10 @@ def check(context: typer.Context, *, json: show.Json = False) -> None:
 
 
 def migrate(context: typer.Context, *, json: show.Json = False) -> None:
-    """Bring the database to the schema of this version. `up` and `once` do so by themselves."""
+    """Bring the database to the schema of this version.
+
+    `up` and `once` do so by themselves.
+    """
     from syndicate.store import schema
     from syndicate.work import single_process
 

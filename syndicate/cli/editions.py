@@ -43,7 +43,10 @@ def list_all(
 
 
 def show_one(context: typer.Context, name: _Edition, *, json: show.Json = False) -> None:
-    """Show an edition: its stories with their versions, what was left out and why, its books."""
+    """Show an edition: its stories, and its books.
+
+    With the version of each story, and what was left out and why.
+    """
     found, zone = with_app(context, lambda app: _show(app, name))
     if json:
         show.as_json(found)
@@ -66,9 +69,9 @@ def show_one(context: typer.Context, name: _Edition, *, json: show.Json = False)
 
 
 def books(context: typer.Context, name: _Edition, *, json: show.Json = False) -> None:
-    """Count an edition's ledger, compare it with the kept books, and list every uncertain delivery.
+    """Count an edition's ledger, and list what is uncertain.
 
-    Exit code 1: the books don't balance.
+    Exit code 1: the ledger doesn't balance, or the kept books differ from it.
     """
     found = with_app(context, lambda app: _books(app, name))
     if json:
@@ -83,7 +86,10 @@ def books(context: typer.Context, name: _Edition, *, json: show.Json = False) ->
 
 
 def hold(context: typer.Context, name: _Edition, *, why: _Why = "held by the operator") -> None:
-    """Stop an edition at once: nothing more is handed over until it is released."""
+    """Stop an edition at once, until it is released.
+
+    Nothing more is handed over; what is on the wire ends by itself.
+    """
 
     async def work(app: "App") -> None:
         from syndicate.pipeline.enqueue import hold_edition
@@ -103,7 +109,10 @@ def release(
     ] = False,
     dry_run: show.DryRun = False,
 ) -> None:
-    """Let an edition on hold go out, or, with --restored, everything that a restored backup holds."""
+    """Let an edition on hold go out.
+
+    With --restored: everything that was stopped because the database is a restored backup.
+    """
     if restored == bool(name):
         raise ConfigError("say which: NEWSLETTER/SLOT, or --restored for everything that a restored backup holds")
     print(with_app(context, lambda app: _accept(app, dry_run) if restored else _release(app, name, dry_run)))
@@ -116,7 +125,10 @@ def cancel(
     why: _Why = "cancelled by the operator",
     dry_run: show.DryRun = False,
 ) -> None:
-    """Cancel an edition for good: what is unsent of it never goes out."""
+    """Cancel an edition for good.
+
+    What is unsent of it never goes out.
+    """
     print(with_app(context, lambda app: _cancel(app, name, why=why, dry_run=dry_run)))
 
 
@@ -131,7 +143,9 @@ def send_test(
     dry_run: show.DryRun = False,
     json: show.Json = False,
 ) -> None:
-    """Send one edition to one address, marked as a test. It can't reach the list.
+    """Send an edition to one address, marked as a test.
+
+    It can't reach the list, and its links end no subscription.
 
     Exit code 1: the channel didn't take it.
     """

@@ -17,7 +17,7 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="A feed's name in the
 
 
 def list_all(context: typer.Context, *, json: show.Json = False) -> None:
-    """List the feeds, how much each holds and when it was last published."""
+    """List the feeds, what each holds and when it was published."""
     rows, zone = with_app(context, _list)
     if json:
         show.as_json(rows)
@@ -36,7 +36,10 @@ def list_all(context: typer.Context, *, json: show.Json = False) -> None:
 
 
 def show_one(context: typer.Context, name: _Name, *, json: show.Json = False) -> None:
-    """Show what a feed holds, newest first, where it is read, and what a format could not write."""
+    """Show what a feed holds, and where it is read.
+
+    Newest first; also what a format could not write.
+    """
     found, zone = with_app(context, lambda app: _show(app, name))
     if json:
         show.as_json(found)

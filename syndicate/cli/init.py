@@ -32,9 +32,10 @@ def init(
         str | None, typer.Option("--url", "--feed-url", help="The feed to gather; else a folder of files.")
     ] = None,
 ) -> None:
-    """Write a commented configuration, keys and a first story into DIR. Overwrites nothing.
+    """Write a first configuration, keys and a story into DIR.
 
-    With --url the feed is looked at once: if it can't be reached that is said, and the exit code is 1.
+    Overwrites nothing. With --url the feed is looked at once; if it can't be reached that is said, and the exit code
+    is 1.
     """
     from syndicate.settings import init_text, load, prepare_keys
 

@@ -29,7 +29,10 @@ def list_all(context: typer.Context, *, limit: show.Limit = 100, json: show.Json
 
 
 def retry(context: typer.Context, identifier: _Id, *, dry_run: show.DryRun = False) -> None:
-    """Try a dead or waiting job now: with a running `up` at once, else with the next."""
+    """Try a dead or waiting job now.
+
+    With a running `up` at once, else with the next `up` or `once`.
+    """
     job = with_app(context, lambda app: _retry(app, identifier, dry_run=dry_run))
     print(f"{'Would try' if dry_run else 'To be tried'} now: job {job.id}, {job.kind} {job.key}.")
 

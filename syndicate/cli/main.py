@@ -69,6 +69,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, _Command]]] = {
             "key": partners.key,
             "pushes": partners.pushes,
             "replay": partners.replay,
+            "enable": partners.enable,
         },
     ),
     "jobs": ("Work that waits or was given up.", {"list": jobs.list_all, "retry": jobs.retry}),

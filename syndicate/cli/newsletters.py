@@ -38,7 +38,10 @@ def list_all(context: typer.Context, *, json: show.Json = False) -> None:
 def preview(
     context: typer.Context, name: _Name, *, html: _Html = None, text: _Text = False, json: show.Json = False
 ) -> None:
-    """Show the next edition as it would be now: when, to how many, with which stories. Writes and sends nothing."""
+    """Show the next edition as it would be now.
+
+    When, to how many, with which stories. Writes and sends nothing but the FILE.
+    """
     found, page, words, zone = with_app(context, lambda app: _preview(app, name))
     if html is not None:
         html.write_text(page, "utf-8")

@@ -23,7 +23,9 @@ _R = TypeVar("_R")
 
 
 def once(context: typer.Context, *, json: show.Json = False, dry_run: show.DryRun = False) -> None:
-    """Do everything that is due now, say what was done, and return. Not beside a running `up`.
+    """Do everything that is due now, say what was done, and return.
+
+    Refused beside a running `up`, which does it all by itself.
 
     Exit code 1: a source could not be read, an article was left out, a mail is uncertain, or a person is needed.
     """

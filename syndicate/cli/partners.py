@@ -20,7 +20,7 @@ _Push = Annotated[int, typer.Argument(metavar="ID", help="A push's number, as `p
 
 
 def list_all(context: typer.Context, *, json: show.Json = False) -> None:
-    """List the partners with their live keys, private feeds and endpoints."""
+    """List the partners: keys, private feeds, endpoints."""
     rows, zone = with_app(context, _list)
     if json:
         show.as_json(rows)
@@ -39,7 +39,10 @@ def list_all(context: typer.Context, *, json: show.Json = False) -> None:
 
 
 def key(context: typer.Context, name: _Name, *, revoke: _Revoke = None, json: show.Json = False) -> None:
-    """Make a key for a partner's private feeds and show it, this once; or end one with --revoke."""
+    """Make a key for a partner's private feeds, or end one.
+
+    A new key is shown this once; we keep only its digest. Two live keys let a partner change over without a gap.
+    """
     if revoke is not None:
         with_app(context, lambda app: _revoke(app, name, revoke))
         show.as_json({"partner": name, "revoked": revoke}) if json else print(f"Key {revoke} opens nothing any more.")
@@ -75,6 +78,18 @@ def pushes(context: typer.Context, *, dead: _Dead = False, limit: show.Limit = 5
 def replay(context: typer.Context, identifier: _Push, *, dry_run: show.DryRun = False) -> None:
     """Send a dead letter once more."""
     print(with_app(context, lambda app: _replay(app, identifier, dry_run=dry_run)))
+
+
+def enable(
+    context: typer.Context,
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name in the configuration.")],
+) -> None:
+    """Switch an endpoint on again that had answered 410.
+
+    What was left out meanwhile isn't pushed again.
+    """
+    with_app(context, lambda app: _enable(app, endpoint))
+    print(f"{endpoint} is pushed to again, with what happens from now on.")
 
 
 def _endpoint(found: dict[str, Any]) -> str:
@@ -131,6 +146,16 @@ async def _revoke(app: "App", name: str, identifier: str) -> None:
         if held is None or held.partner != name:
             raise NotFound(f"live key of {name}", identifier)
         await partners.revoke_key(connection, identifier, now=app.clock.now())
+
+
+async def _enable(app: "App", name: str) -> None:
+    from syndicate.store import partners
+
+    if name not in app.endpoints:
+        raise NotFound("endpoint", name, known=tuple(app.endpoints))
+    async with app.db.write() as connection:
+        if not await partners.enable(connection, name):
+            raise Refused(f"{name} is not switched off")
 
 
 async def _pushes(app: "App", *, dead: bool, limit: int) -> tuple[list["PushLine"], str]:

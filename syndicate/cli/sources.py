@@ -41,7 +41,9 @@ def list_all(context: typer.Context, *, problems: _Problems = False, json: show.
 
 
 def try_one(context: typer.Context, name: _Name, *, json: show.Json = False) -> None:
-    """Look at a source once and show what it would bring. Writes nothing, remembers nothing.
+    """Look at a source once and show what it would bring.
+
+    Writes nothing, remembers nothing.
 
     Exit code 1: it can't be reached or read, or brings no story.
     """
@@ -79,7 +81,9 @@ def gather(
     *,
     json: show.Json = False,
 ) -> None:
-    """Look at sources now and take over what changed. While `up` runs, it is asked to look at once.
+    """Look at sources now and take over what changed.
+
+    While `up` runs, it is asked to look at once.
 
     Exit code 1: one of them could not be reached or read. Feeds and mails follow with `once` or `up`.
     """

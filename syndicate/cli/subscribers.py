@@ -28,7 +28,10 @@ def add(
     origin: Annotated[str, typer.Option(help="Where the consent comes from, in words. Kept for good.")] = "cli",
     json: show.Json = False,
 ) -> None:
-    """Subscribe a person who asked for it. A suppressed address is refused."""
+    """Subscribe a person who asked for it.
+
+    A suppressed address is refused.
+    """
     new = with_app(
         context,
         lambda app: _add(app, address, newsletters, origin=origin, name=name, language=language, zone=zone),
@@ -62,7 +65,7 @@ def list_all(
 
 
 def show_one(context: typer.Context, address: _Address, *, limit: show.Limit = 50, json: show.Json = False) -> None:
-    """Show a person's subscriptions and what they were sent, newest first."""
+    """Show a person's subscriptions and what they were sent."""
     found, zone = with_app(context, lambda app: _show(app, address, limit=limit))
     if json:
         show.as_json(found)

@@ -24,9 +24,11 @@ log = structlog.get_logger()
 
 
 def up(context: typer.Context) -> None:
-    """Run everything in this process until it is told to stop: gather, publish, compose, send, serve.
+    """Run everything in this process until it is told to stop.
 
-    SIGTERM or Ctrl-C: no new work is begun, what runs ends by itself. A second one stops at once.
+    It gathers, publishes, composes, sends and serves.
+
+    At SIGTERM or Ctrl-C no new work is begun, what runs ends by itself. A second one stops at once.
     """
     settings = settings_of(context, prepare=True)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -172,10 +172,10 @@ def _field(field: str, low: int, high: int) -> frozenset[int]:
     found: set[int] = set()
     for part in field.split(","):
         hit = re.fullmatch(r"(\*|\d{1,2}(?:-\d{1,2})?)(?:/(\d{1,2}))?", part)
-        if hit is None:
+        if hit is None or hit[2] in ("0", "00"):
             raise ValueError(f"{part!r} is not a cron field between {low} and {high}")
         first, last = _bounds(hit[1], low, high)
-        found.update(range(first, last + 1, int(hit[2] or 1) or 1))
+        found.update(range(first, last + 1, int(hit[2] or 1)))
     if not found or min(found) < low or max(found) > high:
         raise ValueError(f"{field!r} goes outside {low} to {high}")
     return frozenset(found)

@@ -184,7 +184,13 @@ class Dispatcher:
         self._marks: GroupCommit[tuple[int, ...], set[int]] = GroupCommit(self._commit_marks)
         self._outcomes: GroupCommit[Settled, None] = GroupCommit(self._commit_outcomes)
         self._fence = 0
+        self._in_flight: set[int] = set()  # between mark and outcome
+        self._draining = False
         self._connections = {name: asyncio.Semaphore(m.connections) for name, m in room.mailers.items()}
+
+    def drain(self) -> None:
+        """Before a clean stop: what is marked ends, nothing more is claimed."""
+        self._draining = True
 
     async def send_batch(self, *, edition_id: int, first: int, last: int) -> DispatchReport:
         """Sends what is due of the deliveries first…last of an edition. Run it again until nothing is open."""
@@ -196,10 +202,14 @@ class Dispatcher:
             return report
         newsletter = self._room.newsletters[edition.newsletter]
         letter = Letter(edition=edition, newsletter=newsletter, variant=encode(edition, newsletter, rendering))
-        while claimed := await self._claim(edition_id, first, last):
+        span = {"edition_id": edition_id, "first": first, "last": last}
+        async with self._db.write() as connection:
+            await ledger.doubt_orphans(
+                connection, **span, owner=self._room.owner, in_flight=self._in_flight, now=self._room.clock.now()
+            )
+        while not self._draining and (claimed := await self._claim(edition_id, first, last)):
             await self._send_claimed(letter, claimed, report)
         async with self._db.read() as connection:
-            span = {"edition_id": edition_id, "first": first, "last": last}
             left, report.again_at = await ledger.open_left(connection, **span)
             report.finished = left == 0
         return report
@@ -233,24 +243,48 @@ class Dispatcher:
         """Mark, wire, outcome, for what fits into one call of the channel."""
         async with self._connections[letter.newsletter.channel]:
             marked_at = self._room.clock.now()
-            marked = await self._marks.join(tuple(one.id for one in part))
-            going = {one.id: one for one in part if one.id in marked}
-            mails: list[Mail] = []
-            noted: list[asyncio.Task[None]] = []
-            for one in going.values():
-                try:
-                    mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
-                except ValueError as error:
-                    unfit = Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error))
-                    noted.append(asyncio.create_task(self._note(one, unfit, report)))
+            ids = frozenset(one.id for one in part)
+            self._in_flight |= ids
+            try:
+                marked = await self._marks.join(tuple(sorted(ids)))
+                going = {one.id: one for one in part if one.id in marked}
+                await self._send_marked(mailer, letter, going, report, marked_at=marked_at)
+            finally:
+                self._in_flight -= ids
 
-            def may_send(delivery: int) -> bool:
-                person = going[delivery].subscriber.id
-                return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
+    async def _send_marked(
+        self,
+        mailer: Mailer,
+        letter: Letter,
+        going: Mapping[int, Claimed],
+        report: DispatchReport,
+        *,
+        marked_at: datetime,
+    ) -> None:
+        """Each mail that can be written goes out; each outcome is written down as soon as it is known."""
 
-            async for delivery, outcome in mailer.send(mails, may_send=may_send):
-                noted.append(asyncio.create_task(self._note(going[delivery], outcome, report)))
-            await asyncio.gather(*noted)
+        def may_send(delivery: int) -> bool:
+            person = going[delivery].subscriber.id
+            return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
+
+        mails, noted = self._write(letter, going, report)
+        async for delivery, outcome in mailer.send(mails, may_send=may_send):
+            noted.append(asyncio.create_task(self._note(going[delivery], outcome, report)))
+        await asyncio.gather(*noted)
+
+    def _write(
+        self, letter: Letter, going: Mapping[int, Claimed], report: DispatchReport
+    ) -> tuple[list[Mail], list[asyncio.Task[None]]]:
+        """The mails; an address that no header can carry is refused on the spot."""
+        mails: list[Mail] = []
+        noted: list[asyncio.Task[None]] = []
+        for one in going.values():
+            try:
+                mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
+            except ValueError as error:
+                unfit = Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error))
+                noted.append(asyncio.create_task(self._note(one, unfit, report)))
+        return mails, noted
 
     async def _note(self, one: Claimed, outcome: Outcome | None, report: DispatchReport) -> None:
         """Writes an outcome down; None means that a fresh unsubscribe kept it off the wire."""

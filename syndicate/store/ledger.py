@@ -157,13 +157,23 @@ async def abandon(connection: AsyncConnection, edition_id: int, *, alive: Iterab
     lost = and_(deliveries.c.edition_id == edition_id, ~among(connection, deliveries.c.owner, alive))
     claimed = update(deliveries).where(lost, _in_state(Happening.RELEASE))
     await connection.execute(claimed.values(state=State.DUE.value, owner=""))
-    sending = update(deliveries).where(lost, _in_state(Happening.DOUBT))
-    values = {"state": State.UNCERTAIN.value, "owner": "", "code": "crash", "settled_at": now}
-    values["text"] = "we stopped between handing it over and hearing the reply"
-    done = await connection.execute(sending.values(**values).returning(deliveries.c.edition_id))
-    rows = [(row.edition_id, State.UNCERTAIN) for row in done]
-    await _book(connection, rows)
-    return len(rows)
+    return await _doubt(connection, lost, "we stopped between handing it over and hearing the reply", now=now)
+
+
+async def doubt_orphans(
+    connection: AsyncConnection,
+    *,
+    edition_id: int,
+    first: int,
+    last: int,
+    owner: str,
+    in_flight: Iterable[int],
+    now: datetime,
+) -> int:
+    """What `owner` marked and then lost sight of through a failure of its own is uncertain."""
+    mine = and_(deliveries.c.edition_id == edition_id, deliveries.c.id.between(first, last))
+    mine = and_(mine, deliveries.c.owner == owner, ~among(connection, deliveries.c.id, in_flight))
+    return await _doubt(connection, mine, "we failed between marking it and hearing the reply", now=now)
 
 
 async def doubts(connection: AsyncConnection, edition_id: int, *, limit: int = 1000) -> list[Doubt]:
@@ -224,6 +234,15 @@ def _subscribed() -> ColumnElement[bool]:
 
 def _suppressed() -> ColumnElement[bool]:
     return exists().where(subscribers.c.id == deliveries.c.subscriber_id, suppressions.c.digest == subscribers.c.digest)
+
+
+async def _doubt(connection: AsyncConnection, where: ColumnElement[bool], why: str, *, now: datetime) -> int:
+    values = {"state": State.UNCERTAIN.value, "owner": "", "code": "crash", "text": why, "settled_at": now}
+    changed = update(deliveries).where(where, _in_state(Happening.DOUBT)).values(**values)
+    done = await connection.execute(changed.returning(deliveries.c.edition_id))
+    rows = [(row.edition_id, State.UNCERTAIN) for row in done]
+    await _book(connection, rows)
+    return len(rows)
 
 
 async def _erased(connection: AsyncConnection, ids: Sequence[int], *, owner: str, now: datetime) -> None:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 WIDTHS = (375, 1280)  # CSS pixels: a phone, a desk
 SCHEMES = ("light", "dark")
 _HEIGHT = 800
+_LOCALE = "id-ID"
 _ARTICLE = "a[href*='/articles/']"
 
 
@@ -48,13 +49,15 @@ def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
 
 def shoot(browser: Browser, url: str, folder: Path) -> int:
     """Takes all pictures; returns how many."""
-    finder = browser.new_page()
+    finder = browser.new_page(locale=_LOCALE)
     found = list(pages(finder, url))
     finder.close()
     for width in WIDTHS:
         for scheme in SCHEMES:
             context = browser.new_context(
-                viewport={"width": width, "height": _HEIGHT}, color_scheme="dark" if scheme == "dark" else "light"
+                viewport={"width": width, "height": _HEIGHT},
+                color_scheme="dark" if scheme == "dark" else "light",
+                locale=_LOCALE,
             )
             for name, address in found:
                 page = context.new_page()

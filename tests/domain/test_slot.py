@@ -54,7 +54,8 @@ def assert_one_slot_a_day(zone: str, days: Iterator[date], text: str) -> None:
         (slot,) = slots_of_day(schedule, zone, day)
         assert slot.name == f"{day}T{text.replace(':', '')}"
         assert before is None or slot.at > before.at or slot.name <= before.name, (zone, slot)
-        assert slot.at.astimezone(ZoneInfo(zone)).date() == day, (zone, slot)
+        shown = slot.at.astimezone(ZoneInfo(zone)).date()  # a skipped hour may end after midnight
+        assert day <= shown <= day + timedelta(days=1), (zone, slot)
         before = slot
 
 
@@ -169,7 +170,7 @@ def test_cron_fields_take_lists_ranges_and_steps(text: str, minutes: tuple[int, 
         ("0 8-6 * * mon", "goes outside 0 to 23"),
         ("0 6 0 * mon", "goes outside 1 to 31"),
         ("0 6 * * mon-", "days are written"),
-        ("*/0 6 * * mon", "step"),
+        ("*/0 6 * * mon", "is not a cron field between 0 and 59"),
         ("", "not a rhythm we know"),
     ],
 )
