@@ -15,7 +15,7 @@ import structlog
 from syndicate.app import App
 from syndicate.domain.audience import Subscriber
 from syndicate.domain.newsletter import Newsletter
-from syndicate.domain.slot import Slot
+from syndicate.domain.slot import Interval, Slot
 from syndicate.engine import EmbeddedEngine
 from syndicate.errors import Refused
 from syndicate.pipeline.compose import Composition, compose_edition, know_newsletters
@@ -185,9 +185,10 @@ async def _lead(app: App) -> None:
 
 
 async def _catch_up(app: App) -> None:
-    """At the start of the lead: slots that nobody rang. Intervals fold into their next one by themselves."""
+    """At the start of the lead: slots that nobody rang. Intervals don't catch up, they fold into their next slot."""
     for newsletter in app.newsletters.values():
-        await _ring(app, newsletter)
+        if not isinstance(newsletter.schedule, Interval):
+            await _ring(app, newsletter)
 
 
 async def _ring(app: App, newsletter: Newsletter) -> None:

@@ -11,11 +11,12 @@ import typer
 from syndicate.errors import ConfigError, Refused
 
 _STORY = """\
----
-title: Cerita pertama
-author: Redaksi
-section: Kabar
----
++++
+title = "Cerita pertama"
+authors = ["Redaksi"]
+sections = ["Kabar"]
++++
+
 Ini cerita pertama ruang redaksi. Ubah berkas ini, simpan, dan lihat bagaimana umpan serta surat berikutnya berubah.
 
 Setiap berkas Markdown atau HTML di folder ini adalah satu cerita.
@@ -67,6 +68,8 @@ def _first_story(newsroom: Path) -> None:
     story = newsroom / "cerita-pertama.md"
     if not story.exists():
         story.write_text(_STORY, "utf-8")
+        older = story.stat().st_mtime - 5  # a look leaves a file of this very second alone: it may still be written
+        os.utime(story, (older, older))
 
 
 async def _look(path: Path) -> str:

@@ -38,7 +38,7 @@ class Narrator:
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
         """Always ends the event."""
         self.events.append(dict(event))
-        doubtful = event.get("look") == "failed" or (event["event"] == "edition.done" and event["uncertain"] > 0)
+        doubtful = event.get("look") == "failed" or any(event.get(what, 0) for what in ("problems", "uncertain"))
         self.trouble = self.trouble or doubtful or event["level"] in ("warning", "error", "critical")
         sentence = self._sentence(event)
         if sentence is None and event["event"] not in _NOISE:

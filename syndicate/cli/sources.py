@@ -85,7 +85,7 @@ def gather(
 
     While `up` runs, it is asked to look at once.
 
-    Exit code 1: one of them could not be reached or read. Feeds and mails follow with `once` or `up`.
+    Exit code 1: one of them, or a story, could not be reached or read. Feeds and mails follow with `once` or `up`.
     """
     reports = with_app(context, lambda app: _gather(app, names or ()))
     if json:
@@ -93,7 +93,7 @@ def gather(
     else:
         for report in reports:
             print(_sentence(report))
-    if any(report["look"] == "failed" for report in reports):
+    if any(report["look"] == "failed" or report.get("problems") for report in reports):
         raise typer.Exit(1)
 
 

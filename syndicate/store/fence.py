@@ -74,25 +74,30 @@ async def release(connection: AsyncConnection, name: str) -> bool:
 
 
 def note_departure(path: Path, departure: Departure) -> None:
-    """Appends to the journal, synced, before the answer is given."""
+    """Appends to the journal, synced, before the answer is given. A line that a crash cut short is closed first."""
     line = {"digest": departure.digest, "newsletter": departure.newsletter, "reason": departure.reason}
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, json.dumps(line | {"at": departure.at.isoformat()}).encode() + b"\n")
+        size = os.fstat(descriptor).st_size
+        cut_short = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        record = json.dumps(line | {"at": departure.at.isoformat()}).encode() + b"\n"
+        os.write(descriptor, b"\n" + record if cut_short else record)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 def departures(path: Path) -> Iterator[Departure]:
-    """The journal, oldest first. A last line that a crash cut short was never answered for and is left out."""
+    """The journal, oldest first. A line that a crash cut short was never answered for and is left out."""
     if not path.exists():
         return
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            if line.endswith("\n"):
+            try:
                 record = json.loads(line)
-                yield Departure(**record | {"at": datetime.fromisoformat(record["at"])})
+            except ValueError:
+                continue
+            yield Departure(**record | {"at": datetime.fromisoformat(record["at"])})
 
 
 def new_install(path: Path, random: bytes) -> str:

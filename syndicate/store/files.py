@@ -29,9 +29,9 @@ class Document:
 def write_document(folder: Path, document: Document) -> None:
     """Puts the document in the place of the former one in one step (rename(2))."""
     head = {k: v for k, v in asdict(document).items() if k not in ("plain", "gzipped")}
-    body = document.plain + document.gzipped
-    head |= {"plain_length": len(document.plain), "digest": _digest(body)}
-    write_whole(folder / f"{_checked(document.name)}.doc", json.dumps(head).encode() + b"\n" + body)
+    head |= {"plain_length": len(document.plain)}
+    record = json.dumps(head).encode() + b"\n" + document.plain + document.gzipped
+    write_whole(folder / f"{_checked(document.name)}.doc", _digest(record) + b"\n" + record)
 
 
 def read_document(folder: Path, name: str) -> Document | None:
@@ -40,14 +40,12 @@ def read_document(folder: Path, name: str) -> Document | None:
         raw = (folder / f"{_checked(name)}.doc").read_bytes()
     except FileNotFoundError:
         return None
-    head_line, _, body = raw.partition(b"\n")
-    try:
-        head = json.loads(head_line)
-        digest, cut = head.pop("digest"), head.pop("plain_length")
-    except (ValueError, KeyError, AttributeError):
+    digest, _, record = raw.partition(b"\n")
+    if digest != _digest(record):
         return None
-    if digest != _digest(body):
-        return None
+    head_line, _, body = record.partition(b"\n")
+    head = json.loads(head_line)
+    cut = head.pop("plain_length")
     return Document(**head, plain=body[:cut], gzipped=body[cut:])
 
 
@@ -101,5 +99,5 @@ def _checked(name: str) -> str:
     return name
 
 
-def _digest(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+def _digest(record: bytes) -> bytes:
+    return hashlib.blake2b(record, digest_size=16).hexdigest().encode()

@@ -119,11 +119,10 @@ async def finish(connection: AsyncConnection, job: Job) -> None:
 async def put_off(connection: AsyncConnection, job: Job, *, until: datetime, problem: str = "") -> None:
     """Not finished, not failed: come back at `until`. A job asked for again meanwhile comes back at once."""
     same = and_(jobs.c.id == job.id, jobs.c.asked == job.asked)
-    attempt = job.attempt if problem else 0
-    values = {"not_before": until, "published_at": None, "problem": problem, "attempt": attempt}
-    done = await connection.execute(update(jobs).where(same).values(**values))
+    back = {"published_at": None, "problem": problem, "attempt": job.attempt if problem else 0}
+    done = await connection.execute(update(jobs).where(same).values(not_before=until, **back))
     if done.rowcount == 0:
-        await connection.execute(update(jobs).where(jobs.c.id == job.id).values(published_at=None))
+        await connection.execute(update(jobs).where(jobs.c.id == job.id).values(**back))
     connection.info[RINGS] = True
 
 

@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# SQLite numbers rows by itself only for INTEGER primary keys.
+# SQLite numbers rows by itself only for INTEGER primary keys, and with `sqlite_autoincrement` never gives a number
+# twice: links, bounce addresses and job ids outlive their rows.
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -204,6 +205,7 @@ subscribers = Table(
     Column("timezone", String(64), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
 )
 subscriptions = Table(
     "subscriptions",
@@ -242,6 +244,7 @@ editions = Table(
     Column("done_at", Instant),
     Column("why", Text, nullable=False),
     UniqueConstraint("newsletter", "slot"),
+    sqlite_autoincrement=True,
 )
 edition_articles = Table(
     "edition_articles",
@@ -292,6 +295,7 @@ deliveries = Table(
     Column("settled_at", Instant),
     UniqueConstraint("edition_id", "subscriber_id"),
     Index(None, "subscriber_id"),
+    sqlite_autoincrement=True,
 )
 
 # ── partners ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -333,6 +337,7 @@ pushes = Table(
     Column("settled_at", Instant),
     UniqueConstraint("endpoint", "subject", "seq"),
     Index(None, "endpoint", "id"),
+    sqlite_autoincrement=True,
 )
 
 # ── work ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -351,6 +356,7 @@ jobs = Table(  # the outbox: a row is work to be done; a finished job's row is g
     Column("published_at", Instant),
     Column("problem", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
 )
 job_runs = Table(  # every slot that was fired, once
     "job_runs",

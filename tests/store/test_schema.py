@@ -1,12 +1,15 @@
-"""The schema is the same whether it was migrated or made from the tables."""
+"""The schema is the same whether it was migrated or made from the tables, and is whole or not there."""
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
+from syndicate.errors import StoreTrouble
 from syndicate.store.db import Database
 from syndicate.store.schema import migrate, pending
-from syndicate.store.tables import metadata
+from syndicate.store.tables import metadata, subscribers
+from tests.factories import add_reader
 
 
 async def test_a_migrated_schema_is_the_schema_of_the_tables(db: Database) -> None:
@@ -22,3 +25,38 @@ async def test_a_migrated_schema_is_the_schema_of_the_tables(db: Database) -> No
 async def test_migrating_twice_does_nothing_the_second_time(db: Database) -> None:
     assert await pending(db) == []
     assert await migrate(db) == []
+
+
+async def test_a_number_is_never_given_twice(db: Database) -> None:
+    async with db.write() as connection:
+        first = await add_reader(connection, 1, newsletter=None)
+        await connection.execute(subscribers.delete())
+        second = await add_reader(connection, 2, newsletter=None)
+
+    assert second.id > first.id
+
+
+async def test_a_database_of_a_later_version_is_refused_in_words(db: Database) -> None:
+    async with db.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    try:
+        with pytest.raises(StoreTrouble, match=r"of a later version \(migration 9999\); install that version"):
+            await migrate(db)
+        with pytest.raises(StoreTrouble, match="later version"):
+            await pending(db)
+    finally:
+        async with db.write() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+
+async def test_a_failed_migration_leaves_nothing(database_url: str) -> None:
+    db = Database(database_url)
+    async with db.write() as connection:
+        await connection.execute(text("CREATE TABLE pushes (id INTEGER)"))  # in the way of a table near the end
+    with pytest.raises(StoreTrouble, match="could not be migrated, and was left as it was"):
+        await migrate(db)
+    async with db.read() as connection:
+        names = await connection.run_sync(lambda c: inspect(c).get_table_names())
+    await db.aclose()
+
+    assert [name for name in names if not name.startswith("sqlite_")] == ["pushes"]

@@ -191,11 +191,13 @@ def quoted(text: str) -> str:
 def running(
     folder: Path, *, sample: bool = True, protocol: type[DeadlineProtocol] = DeadlineProtocol
 ) -> Iterator[Paper]:
-    """Writes a newspaper into `folder` and serves it from a thread of its own."""
+    """Writes a newspaper into `folder`, unless there is one, and serves it from a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     listen = f"127.0.0.1:{listener.getsockname()[1]}"
     origin = f"http://{listen}"
-    _write(folder, origin, listen, sample=sample)
+    _configure(folder, origin, listen, sample=sample)
+    if not (folder / "newsroom").exists():
+        _write(folder / "newsroom")
     clock = SetClock()
     ready, stop, state = threading.Event(), asyncio.Event(), dict[str, Any]()
 
@@ -234,13 +236,15 @@ async def _add_key(paper: Paper, key: Key) -> None:
         await partners.add_key(connection, key)
 
 
-def _write(folder: Path, origin: str, listen: str, *, sample: bool) -> None:
-    newsroom = folder / "newsroom"
-    newsroom.mkdir()
+def _configure(folder: Path, origin: str, listen: str, *, sample: bool) -> None:
     text = CONFIG + (ENDPOINT if sample else "")
     config = text.format(origin=origin, listen=listen, sample=str(sample).lower())
     (folder / "syndicate.toml").write_text(config, "utf-8")
     prepare_keys(None, cwd=folder)
+
+
+def _write(newsroom: Path) -> None:
+    newsroom.mkdir()
     Image.new("RGB", (900, 600), (40, 90, 120)).save(newsroom / "jembatan.jpg")
     picture = {"image": "jembatan.jpg", "image_alt": "Jembatan", "image_caption": "Jembatan baru", "image_credit": "CP"}
     stories = {

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_editions")),
         sa.UniqueConstraint("newsletter", "slot", name=op.f("uq_editions_newsletter_slot")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "endpoints",
@@ -116,6 +117,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("key", name=op.f("uq_jobs_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "leases",
@@ -173,6 +175,7 @@ def upgrade() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
         sa.UniqueConstraint("endpoint", "subject", "seq", name=op.f("uq_pushes_endpoint_subject_seq")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_pushes_endpoint_id"), "pushes", ["endpoint", "id"], unique=False)
     op.create_table(
@@ -203,6 +206,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("digest", name=op.f("uq_subscribers_digest")),
         sa.UniqueConstraint("folded", name=op.f("uq_subscribers_folded")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "suppressions",
@@ -262,6 +266,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_deliveries_edition_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("edition_id", "subscriber_id", name=op.f("uq_deliveries_edition_id_subscriber_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_deliveries_subscriber_id"), "deliveries", ["subscriber_id"], unique=False)
     op.create_table(

@@ -1,0 +1,46 @@
+"""`python -m bench [--only NAME]`: measures, keeps the rows in bench/results.json and shows them as a table."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bench import feeds, memory, once
+from bench.figure import BenchError, Figure, Row, keep, table
+from bench.processes import require
+
+FIGURES: Sequence[Figure] = (
+    Figure(name="idle-memory", target="≤ 180", measure=memory.measure, programs={}),
+    Figure(name="once-idle", target="≤ 1.5", measure=once.measure, programs={}),
+    Figure(name="feed-304", target="≥ 0.20", measure=feeds.measure_304, programs=feeds.PROGRAMS),
+    Figure(name="feed-200", target="≥ 0.28", measure=feeds.measure_200, programs=feeds.PROGRAMS),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 1 when something could not be measured. A missed target is shown, it is no error."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the figures of this project.")
+    parser.add_argument("--only", metavar="NAME", choices=[figure.name for figure in FIGURES], help="one figure")
+    only = parser.parse_args(arguments).only
+    try:
+        _measure([figure for figure in FIGURES if only in (None, figure.name)])
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _measure(figures: Sequence[Figure]) -> None:
+    require(figure.programs for figure in figures)
+    measured: list[tuple[Figure, Row]] = []
+    for figure in figures:
+        print(f"{figure.name} …", file=sys.stderr, flush=True)
+        row = figure.measure()
+        keep(row, [one.name for one in FIGURES])
+        measured.append((figure, row))
+    print(table(measured))
+    for _, row in measured:
+        print(f"- `{row.name}`: {row.note}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

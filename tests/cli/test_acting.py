@@ -1,0 +1,300 @@
+"""Commands by which a person says a word: hold, release, cancel, test sends, subscribers, keys, replays."""
+
+import ast
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from syndicate.domain.audience import address_digest
+from syndicate.domain.delivery import Standing, State
+from syndicate.domain.edition import EditionState
+from syndicate.pipeline import trial
+from syndicate.pipeline.reconcile import FENCE_HOLD
+from syndicate.settings import load_keyring
+from syndicate.store import audience, editions, fence, jobs, partners
+from syndicate.store.db import Database
+from tests.cli.conftest import Cli
+
+NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+_R = TypeVar("_R")
+
+
+def in_store(paper: Path, work: Callable[[Database], Awaitable[_R]]) -> _R:
+    async def run() -> _R:
+        db = Database(f"sqlite:///{paper}/var/syndicate.db")
+        try:
+            return await work(db)
+        finally:
+            await db.aclose()
+
+    return asyncio.run(run())
+
+
+def edition_name(cli: Cli) -> str:
+    return str(json.loads(cli("editions", "list", "--json").out)[0]["name"])
+
+
+def put_edition(paper: Path, state: EditionState) -> None:
+    async def work(db: Database) -> None:
+        async with db.write() as connection:
+            assert await editions.set_state(connection, 1, state, came_from=(EditionState.DONE,))
+
+    in_store(paper, work)
+
+
+def test_mails(paper: Path) -> list[EmailMessage]:
+    files = sorted((paper / "var" / "outbox" / "new").glob("test.*"))
+    mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+    return [mail for mail in mails if isinstance(mail, EmailMessage)]
+
+
+test_mails.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("which", ["an edition", "the next one"])
+def test_a_test_send_goes_to_the_typed_address_alone_and_is_marked(which: str, cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    before = len(list((paper / "var" / "outbox" / "new").iterdir()))
+    words = (name,) if which == "an edition" else ("--newsletter", "ringkasan")
+
+    said = cli("editions", "send-test", *words, "meja@lintaspagi.example", "--json")
+
+    (mail,) = test_mails(paper)
+    assert (said.code, json.loads(said.out)["outcome"]) == (0, "accepted")
+    assert len(list((paper / "var" / "outbox" / "new").iterdir())) == before + 1
+    assert mail["To"] == "meja@lintaspagi.example"
+    assert mail["Subject"].startswith("[UJI] Ringkasan")
+    assert mail["Delivered-To"] == "meja@lintaspagi.example"
+    assert mail["Return-Path"] == "<ringkasan@lintaspagi.example>"
+
+
+def test_a_test_send_stands_in_no_ledger_and_ends_no_subscription(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    books = cli("editions", "books", name).out
+
+    cli("editions", "send-test", name, "meja@lintaspagi.example")
+
+    (mail,) = test_mails(paper)
+    bodies = [mail.get_body((kind,)) for kind in ("html", "plain")]
+    assert cli("editions", "books", name).out == books
+    assert mail["List-Unsubscribe"] is None
+    for body in bodies:
+        assert body is not None
+        assert "/u/" not in body.get_content()
+        assert f"/editions/{name}" in body.get_content()
+
+
+def test_a_dry_test_send_sends_nothing(cli: Cli, paper: Path) -> None:
+    said = cli("editions", "send-test", edition_name(cli), "meja@lintaspagi.example", "--dry-run")
+
+    assert said.code == 0
+    assert "not sent" in said.out
+    assert test_mails(paper) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a@pembaca.example,b@pembaca.example"],
+        ["a@pembaca.example b@pembaca.example"],
+        ["a@pembaca.example\r\nBcc: b@pembaca.example"],
+        ["ringkasan"],
+        ["a@pembaca.example", "b@pembaca.example"],
+    ],
+)
+def test_a_test_send_takes_exactly_one_address(words: list[str], cli: Cli, paper: Path) -> None:
+    said = cli("editions", "send-test", edition_name(cli), *words)
+
+    assert said.code in (1, 2)
+    assert test_mails(paper) == []
+
+
+def test_a_test_send_needs_to_be_told_what_and_where(cli: Cli, paper: Path) -> None:
+    assert cli("editions", "send-test", "meja@lintaspagi.example").code == 2
+    assert cli("editions", "send-test", edition_name(cli), "a@b.example", "--newsletter", "ringkasan").code == 2
+
+
+def test_the_module_of_test_sends_can_not_ask_for_recipients() -> None:
+    """R24: of the whole store it knows a connection, a rendering, and whether one address is suppressed."""
+    tree = ast.parse(Path(trial.__file__).read_text("utf-8"))
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in froms if "store" in str(node.module) for alias in node.names}
+
+    assert names == {"suppression", "Database", "Variant"}
+
+
+def test_a_suppressed_address_gets_no_test_and_no_subscription(cli: Cli, paper: Path) -> None:
+    digest = address_digest(load_keyring(paper / "keys").pepper, "pergi@pembaca.example")
+
+    async def suppress(db: Database) -> None:
+        async with db.write() as connection:
+            await audience.suppress(connection, digest, "complained", now=NOW)
+
+    in_store(paper, suppress)
+
+    for words in (
+        ("editions", "send-test", edition_name(cli), "pergi@pembaca.example"),
+        ("subscribers", "add", "pergi@pembaca.example", "ringkasan"),
+    ):
+        said = cli(*words)
+        assert said.code == 1
+        assert "must not be written to: complained, since 2026-11-24" in said.err
+    assert cli("subscribers", "show", "pergi@pembaca.example").code == 1
+    assert test_mails(paper) == []
+
+
+def test_a_held_edition_waits_until_it_is_released(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    put_edition(paper, EditionState.FROZEN)
+
+    held = cli("editions", "hold", name, "--why", "salah judul")
+    again = cli("editions", "hold", name)
+    dry = cli("editions", "release", name, "--dry-run")
+    shown = cli("editions", "show", name)
+    released = cli("editions", "release", name)
+
+    assert (held.code, again.code, dry.code, released.code) == (0, 1, 0, 0)
+    assert "salah judul" in shown.out
+    assert dry.out == f"Would release {name} to 0 readers.\n"
+    assert cli("editions", "release", name).code == 1
+
+
+def test_a_cancelled_edition_stays_cancelled(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    put_edition(paper, EditionState.HELD)
+
+    dry = cli("editions", "cancel", name, "--dry-run")
+    done = cli("editions", "cancel", name, "--why", "salah")
+    again = cli("editions", "release", name)
+
+    assert (dry.code, done.code, again.code) == (0, 0, 1)
+    assert "cancelled" in cli("editions", "show", name).out
+
+
+def test_a_restored_backup_is_released_by_a_person(cli: Cli, paper: Path) -> None:
+    assert cli("editions", "release", "--restored").code == 1  # nothing is held
+
+    async def hold(db: Database) -> None:
+        async with db.write() as connection:
+            await fence.hold(connection, FENCE_HOLD, "the database is an older copy", now=NOW)
+
+    in_store(paper, hold)
+    dry = cli("editions", "release", "--restored", "--dry-run")
+    done = cli("editions", "release", "--restored")
+
+    assert dry.out == "Would go on although the database is an older copy\n"
+    assert done.code == 0
+    assert cli("editions", "release", "--restored").code == 1
+
+
+def test_release_wants_to_know_what(cli: Cli, paper: Path) -> None:
+    assert cli("editions", "release").code == 2
+    assert cli("editions", "release", edition_name(cli), "--restored").code == 2
+
+
+def test_a_subscriber_is_added_once_with_the_origin_of_the_consent(cli: Cli, paper: Path) -> None:
+    words = ("subscribers", "add", "Rani@Pembaca.Example", "ringkasan", "--origin", "formulir kertas", "--name", "Rani")
+
+    first, second = cli(*words), cli(*words)
+    shown = json.loads(cli("subscribers", "show", "rani@pembaca.example", "--json").out)
+
+    assert (first.code, first.out) == (0, "Rani@pembaca.example now gets ringkasan.\n")
+    assert (second.code, second.out) == (0, "Rani@pembaca.example had all of that already.\n")
+    assert [(s["newsletter"], s["origin"]) for s in shown["subscriptions"]] == [("ringkasan", "formulir kertas")]
+    assert (shown["subscriber"]["name"], shown["subscriber"]["timezone"]) == ("Rani", "Asia/Jakarta")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["not-an-address", "ringkasan"],
+        ["rani@pembaca.example", "nothing"],
+        ["rani@pembaca.example", "ringkasan", "--zone", "Mars/North"],
+    ],
+)
+def test_a_subscriber_that_can_not_be_is_refused_in_words(words: list[str], cli: Cli, paper: Path) -> None:
+    said = cli("subscribers", "add", *words)
+
+    assert said.code == 1
+    assert len(said.err.splitlines()) == 1
+    assert cli("subscribers", "show", "rani@pembaca.example").code == 1
+
+
+def test_a_partner_key_is_shown_once_and_can_be_ended(cli: Cli, paper: Path) -> None:
+    made = json.loads(cli("partners", "key", "portal", "--json").out)
+    listed = cli("partners", "list", "--json").out
+
+    ended = cli("partners", "key", "portal", "--revoke", made["id"])
+
+    assert re.fullmatch(r"np_[a-z2-7]{8}_[\w-]{43}", made["key"])
+    assert (made["id"] in listed, made["key"] in listed) == (True, False)
+    assert ended.code == 0
+    assert made["id"] not in cli("partners", "list", "--json").out
+    assert cli("partners", "key", "portal", "--revoke", made["id"]).code == 1
+
+
+def refuse_first_push(paper: Path) -> None:
+    async def work(db: Database) -> None:
+        refused = Standing(state=State.REFUSED, attempt=9, first_due=NOW, code="HTTP 400", text="no such story")
+        async with db.write() as connection:
+            far = datetime(2030, 1, 1, tzinfo=UTC)
+            ((push, _),) = await partners.claim(connection, "portal", owner="test", limit=1, now=far)
+            assert await partners.mark(connection, push.id, owner="test")
+            await partners.settle(connection, push.id, refused, owner="test", now=NOW)
+
+    in_store(paper, work)
+
+
+def test_a_dead_letter_is_listed_and_sent_again(cli: Cli, paper: Path) -> None:
+    refuse_first_push(paper)
+    (dead,) = json.loads(cli("partners", "pushes", "--dead", "--json").out)
+
+    dry = cli("partners", "replay", str(dead["id"]), "--dry-run")
+    still = json.loads(cli("partners", "pushes", "--dead", "--json").out)
+    done = cli("partners", "replay", str(dead["id"]))
+
+    assert (dead["code"], dry.code, len(still)) == ("HTTP 400", 0, 1)
+    assert dry.out.startswith("Would send article.published about article:")
+    assert done.code == 0
+    assert json.loads(cli("partners", "pushes", "--dead", "--json").out) == []
+    assert "push:portal" in cli("jobs", "list").out
+    assert cli("partners", "replay", str(dead["id"])).code == 1
+
+
+def test_an_endpoint_that_was_switched_off_is_switched_on_by_a_person(cli: Cli, paper: Path) -> None:
+    async def disable(db: Database) -> None:
+        async with db.write() as connection:
+            await partners.disable(connection, "portal", "it answered HTTP 410", now=NOW)
+
+    in_store(paper, disable)
+
+    assert "portal (off: it answered HTTP 410)" in cli("partners", "list").out
+    assert (cli("partners", "enable", "portal").code, cli("partners", "enable", "portal").code) == (0, 1)
+    assert "off:" not in cli("partners", "list").out
+
+
+def test_a_dead_job_is_tried_again(cli: Cli, paper: Path) -> None:
+    async def kill(db: Database) -> int:
+        async with db.write() as connection:
+            await jobs.add(connection, lane="work", kind="publish", key="publish", ref={}, now=NOW)
+            job = (await jobs.listed(connection, limit=10))[-1]
+            await jobs.fail(connection, job.id, "ValueError: salah")
+            return job.id
+
+    number = in_store(paper, kill)
+
+    dry = cli("jobs", "retry", str(number), "--dry-run")
+    dead = cli("jobs", "list").out
+    done = cli("jobs", "retry", str(number))
+
+    assert (dry.code, done.code) == (0, 0)
+    assert "ValueError: salah" in dead
+    assert "dead" not in cli("jobs", "list").out

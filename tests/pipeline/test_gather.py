@@ -1,0 +1,313 @@
+"""Source → versions and the change log: every story once, its edits by how much they matter, nothing lost."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syndicate.domain.article import CHURN_LIMIT, Article, ArticleState, article_id
+from syndicate.domain.change import Change
+from syndicate.domain.source import Look, Media, Memory
+from syndicate.pipeline import gather as step
+from syndicate.pipeline.gather import FIRST_IMPORT, GatherReport, gather_source
+from syndicate.store import articles, changes, jobs, sources
+from syndicate.store.db import Database
+from syndicate.store.sources import SourceState
+from tests.factories import NOW, SITE, ScriptedSource, SetClock, make_config
+
+
+class Room:
+    """A newsroom, the database, and what a test asks about both."""
+
+    def __init__(self, db: Database, folder: Path) -> None:
+        self.db, self.folder, self.source, self.clock = db, folder, ScriptedSource(), SetClock()
+
+    async def look(self, **config: Any) -> GatherReport:
+        now = self.clock.forward(minutes=10)
+        return await gather_source(
+            self.db, make_config(**config), self.source, site=SITE, media_folder=self.folder, now=now
+        )
+
+    async def imported(self) -> "Room":
+        """The first import is over."""
+        await self.look()
+        return self
+
+    async def log(self) -> list[Change]:
+        async with self.db.read() as connection:
+            return await changes.span(connection, 0, 10**6)
+
+    async def kinds(self) -> list[str]:
+        return [change.kind.value for change in await self.log()]
+
+    async def story(self, key: str) -> Article:
+        async with self.db.read() as connection:
+            found = await articles.known(connection, "lintas", [key])
+            return (await articles.by_ids(connection, found.values()))[found[key]]
+
+    async def state(self, name: str = "lintas") -> SourceState:
+        async with self.db.read() as connection:
+            found = await sources.get(connection, name)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+async def room(db: Database, tmp_path: Path) -> AsyncIterator[Room]:
+    yield await Room(db, tmp_path).imported()
+
+
+async def test_a_new_story_is_published_and_asks_for_feeds_and_pushes(room: Room) -> None:
+    room.source.publish("a")
+    report = await room.look()
+
+    story = await room.story("a")
+    assert (report.published, report.changed, report.ids) == (1, 1, [story.id])
+    assert (story.id, story.version, story.announced) == (article_id("lintas", "a"), 1, True)
+    assert story.public_id == f"tag:lintaspagi.example,2026:{story.id}"
+    async with room.db.read() as connection:
+        assert {job.kind for job in await jobs.listed(connection, limit=9)} == {"publish", "notify"}
+
+
+async def test_a_second_look_at_the_same_story_says_nothing(room: Room) -> None:
+    room.source.publish("a")
+    await room.look()
+
+    assert (await room.look()).changed == 0
+    assert await room.kinds() == ["published"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "kind", "size"),
+    [
+        ({"body_html": "<div><p>Harga cabai di pasar induk turun sejak pagi karena pasokan dari lereng kembali lancar.</p></div>"}, "updated", "cosmetic"),
+        ({"summary": "lain"}, "updated", "minor"),
+        ({"title": "Judul lain"}, "updated", "major"),
+        ({"body_html": "<p>RALAT: harga naik.</p>"}, "corrected", "major"),
+    ],
+)
+async def test_an_edit_is_a_new_version_with_its_size(room: Room, edit: dict[str, Any], kind: str, size: str) -> None:
+    room.source.publish("a")
+    await room.look()
+    room.source.edit("a", **edit)
+    await room.look()
+
+    story = await room.story("a")
+    assert await room.kinds() == ["published", kind]
+    assert (story.version, story.edit.value) == (2, size)
+    assert (story.loud_at is not None) is (kind == "corrected")
+    assert (story.content.updated == room.clock.now()) is (size != "cosmetic")
+
+
+async def test_a_withdrawn_story_comes_back_as_restored(room: Room) -> None:
+    room.source.publish("a")
+    await room.look()
+    room.source.withdraw("a")
+    await room.look()
+    away = await room.story("a")
+    room.source.publish("a", summary="lain")
+    await room.look()
+    back = await room.story("a")
+
+    assert (away.state, away.loud_at) == (ArticleState.WITHDRAWN, away.changed_at)
+    assert (back.state, back.id, back.version) == (ArticleState.PUBLISHED, away.id, 2)
+    assert await room.kinds() == ["published", "withdrawn", "restored", "updated"]
+
+
+async def test_a_story_that_only_left_the_feed_is_not_withdrawn(room: Room) -> None:
+    room.source.publish("a")
+    await room.look()
+    room.source.stories.clear()
+    await room.look()
+
+    assert (await room.story("a")).state is ArticleState.PUBLISHED
+
+
+async def test_withdrawing_twice_or_something_unknown_says_nothing(room: Room) -> None:
+    room.source.publish("a")
+    await room.look()
+    for _ in range(2):
+        room.source.withdraw("a", "unknown")
+        await room.look()
+
+    assert await room.kinds() == ["published", "withdrawn"]
+
+
+async def test_a_renamed_story_keeps_its_id_and_its_old_place_is_free(room: Room) -> None:
+    room.source.publish("a")
+    await room.look()
+    room.source.rename("a", "b")
+    await room.look()
+    moved = await room.story("b")
+    room.source.publish("a", title="Berita yang sama sekali lain")
+    await room.look()
+
+    assert moved.id == article_id("lintas", "a")
+    assert (await room.story("a")).id not in (moved.id, article_id("lintas", "b"))
+    assert await room.kinds() == ["published", "published"]
+
+
+async def test_a_changed_guid_with_the_same_link_is_the_same_story(room: Room) -> None:
+    room.source.publish("a", aliases=("/cabai",))
+    await room.look()
+    room.source.stories.clear()
+    room.source.publish("b", aliases=("/cabai",), title="Berita a", url="https://lintaspagi.example/a")
+    for _ in range(2):
+        await room.look()
+
+    assert await room.kinds() == ["published"]
+    assert (await room.story("b")).id == article_id("lintas", "a")
+
+
+async def test_two_stories_that_share_a_link_stay_two(room: Room) -> None:
+    for key in ("a", "b"):
+        room.source.publish(key, aliases=("/langsung",))
+    for _ in range(2):
+        await room.look()
+
+    assert await room.kinds() == ["published", "published"]
+    assert (await room.story("a")).id != (await room.story("b")).id
+
+
+async def test_a_key_that_a_look_brings_twice_is_one_story(room: Room) -> None:
+    room.source.publish("a")
+    (story,) = room.source.stories.values()
+    room.source.next_look(articles=(story, story))
+    report = await room.look()
+
+    assert report.published == 1
+
+
+async def test_a_back_dated_story_stands_on_top(room: Room) -> None:
+    room.source.publish("a", published=NOW - timedelta(days=400))
+    await room.look()
+
+    assert (await room.story("a")).sort_at == room.clock.now()
+
+
+async def test_stories_are_told_in_the_order_they_were_written(room: Room) -> None:
+    for number in (3, 1, 2):
+        room.source.publish(f"k{number}", published=NOW + timedelta(seconds=number))
+    await room.look()
+
+    async with room.db.read() as connection:
+        found = await articles.by_ids(connection, [change.article_id for change in await room.log()])
+    assert [found[change.article_id].source_key for change in await room.log()] == ["k1", "k2", "k3"]
+
+
+@pytest.mark.parametrize("mail", [False, True])
+async def test_a_first_import_brings_its_newest_200_unannounced_unless_it_may_be_mailed(
+    db: Database, tmp_path: Path, mail: bool
+) -> None:
+    room = Room(db, tmp_path)
+    for number in range(FIRST_IMPORT + 30):
+        room.source.publish(f"k{number}", published=NOW - timedelta(hours=number))
+    report = await room.look(first_import_mail=mail)
+    again = await room.look(first_import_mail=mail)
+
+    assert (report.published, again.published) == (FIRST_IMPORT, 0)
+    assert {change.baseline for change in await room.log()} == {not mail}
+    newest = await room.story("k0")
+    assert (newest.announced, newest.sort_at) == (mail, newest.content.published)
+
+
+async def test_what_a_first_import_left_out_stays_out_but_a_late_story_comes_in(db: Database, tmp_path: Path) -> None:
+    room = Room(db, tmp_path)
+    for number in range(FIRST_IMPORT + 5):
+        room.source.publish(f"k{number}", published=NOW - timedelta(hours=number))
+    await room.look()
+    room.source.publish("late", published=NOW - timedelta(hours=FIRST_IMPORT + 2))
+    report = await room.look()
+
+    assert report.ids == [article_id("lintas", "late")]
+
+
+async def test_a_page_that_changes_at_every_look_is_left_alone_after_24_undated_edits(room: Room) -> None:
+    room.source.publish("a")
+    for number in range(CHURN_LIMIT + 6):
+        room.source.edit("a", summary=f"Dibaca {number} kali")
+        await room.look()
+    left_alone = (await room.story("a")).version
+    room.source.edit("a", title="Judul lain", updated=room.clock.now() + timedelta(minutes=5))
+    await room.look()
+
+    assert left_alone == CHURN_LIMIT + 1
+    assert (await room.story("a")).version == CHURN_LIMIT + 2
+
+
+async def test_memory_is_never_ahead_of_the_stories(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = await room.state()
+    for number in range(70):
+        room.source.publish(f"k{number}", published=NOW + timedelta(seconds=number))
+    real, calls = step._take_story, []
+
+    async def breaks(*args: Any) -> None:  # a crash inside the second chunk can't be had from outside
+        calls.append(args)
+        if len(calls) == 65:
+            raise RuntimeError("power cut")
+        await real(*args)
+
+    monkeypatch.setattr(step, "_take_story", breaks)
+    with pytest.raises(RuntimeError, match="power cut"):
+        await room.look()
+    monkeypatch.undo()
+
+    assert await room.state() == before
+    assert len(await room.log()) == 60  # the first chunk is whole, the second never happened
+    assert (await room.look()).published == 10
+    assert (await room.state()).memory != before.memory
+
+
+async def test_a_source_gets_back_what_it_wanted_remembered(room: Room) -> None:
+    await room.look()
+    room.source.next_look(memory=None)
+    await room.look()
+    await room.look()
+
+    assert [memory.values.get("look") for memory in room.source.seen] == [None, "1", "2", "2"]
+
+
+async def test_a_failing_source_backs_off_and_the_others_are_not_affected(room: Room) -> None:
+    gaps = []
+    for _ in range(3):
+        room.source.fail("connection refused")
+        report = await room.look()
+        state = await room.state()
+        gaps.append(state.next_at - room.clock.now())
+    other = await room.look(name="kedua")
+
+    assert (report.look, state.problem, state.errors) == (Look.FAILED, "connection refused", 3)
+    assert gaps == [timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20)]
+    assert other.look is Look.OK
+    assert (await room.state()).memory == Memory(values={"look": "1"})
+
+
+async def test_a_first_look_that_fails_is_no_first_import(db: Database, tmp_path: Path) -> None:
+    room = Room(db, tmp_path)
+    room.source.fail()
+    await room.look()
+    room.source.publish("a")
+    await room.look()
+
+    assert (await room.log())[0].baseline
+
+
+async def test_a_source_that_is_gone_for_good_is_suspended(room: Room) -> None:
+    room.source.fail(suspend=True)
+    await room.look()
+    async with room.db.read() as connection:
+        assert await sources.due(connection, ["lintas"], now=NOW + timedelta(days=9)) == []
+
+
+async def test_pictures_are_on_disk_and_noted(room: Room) -> None:
+    picture = Media(hash="c" * 32, mime_type="image/jpeg", width=4, height=3, body=b"jpeg")
+    room.source.publish("a")
+    story = room.source.stories["a"]
+    room.source.next_look(articles=(type(story)(key="a", content=story.content, media=(picture,)),))
+    await room.look()
+
+    assert (room.folder / ("c" * 32)).read_bytes() == b"jpeg"
+    async with room.db.read() as connection:
+        assert await articles.media_type(connection, "c" * 32) == "image/jpeg"

@@ -1,0 +1,69 @@
+"""What is remembered of a source between two looks."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from syndicate.domain.source import Look, Memory
+from syndicate.store import sources
+from syndicate.store.db import Database
+from tests.factories import NOW
+
+
+async def test_a_new_source_is_due_at_once_and_known_once(db: Database) -> None:
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        await sources.know(connection, ["lintas", "kedua"], now=NOW + timedelta(hours=1))
+        assert await sources.due(connection, ["lintas", "kedua"], now=NOW) == ["lintas"]
+        assert set(await sources.all_states(connection)) == {"lintas", "kedua"}
+        assert await sources.get(connection, "lain") is None
+
+
+async def test_a_look_comes_back_as_it_was_saved(db: Database) -> None:
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        state = await sources.get(connection, "lintas")
+        assert state is not None
+        looked = replace(
+            state,
+            memory=Memory(values={"etag": 'W/"ä"'}),
+            imported=True,
+            looked_at=NOW,
+            next_at=NOW + timedelta(minutes=5),
+            errors=2,
+            look=Look.FAILED,
+            problem="timeout",
+            problems=("a: no title",),
+        )
+        await sources.save(connection, looked)
+        assert await sources.get(connection, "lintas") == looked
+        assert await sources.due(connection, ["lintas"], now=NOW) == []
+
+
+async def test_a_clock_set_back_makes_a_source_due(db: Database) -> None:
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        state = await sources.get(connection, "lintas")
+        assert state is not None
+        await sources.save(connection, replace(state, looked_at=NOW, next_at=NOW + timedelta(hours=1)))
+        assert await sources.due(connection, ["lintas"], now=NOW - timedelta(hours=3)) == ["lintas"]
+
+
+async def test_a_suspended_source_waits_for_a_person(db: Database) -> None:
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        state = await sources.get(connection, "lintas")
+        assert state is not None
+        await sources.save(connection, replace(state, suspended=True))
+        assert await sources.due(connection, ["lintas"], now=NOW) == []
+        await sources.look_soon(connection, "lintas", now=NOW)
+        assert await sources.due(connection, ["lintas"], now=NOW) == ["lintas"]
+
+
+async def test_a_first_import_is_over_when_it_is_whole_or_failed(db: Database) -> None:
+    async with db.write() as connection:
+        await sources.know(connection, ["a", "b", "c"], now=NOW)
+        for name, values in (("a", {"imported": True}), ("b", {"look": Look.FAILED})):
+            state = await sources.get(connection, name)
+            assert state is not None
+            await sources.save(connection, replace(state, **values))  # type: ignore[arg-type]
+        assert await sources.importing(connection, ["a", "b", "c", "d"]) == ["c", "d"]
