@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import select
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from bench.figure import RUNS, BenchError, Row, Run, medians
 from bench.newsroom import make_newsroom
-from bench.processes import free_port, program, running, wait_until
+from bench.processes import SAID, free_port, program, running, wait_until
 
 PROGRAMS: Mapping[str, str] = {"nginx": "nginx", "wrk": "wrk"}
 _HERE = Path(__file__).parent
@@ -50,11 +51,11 @@ class _Server:
 class _Ours:
     """bench.serving, and the talk with it."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        said = self._hear()
-        self.address = str(said["address"])
-        self.prepared = int(str(said["prepared"]))
+    def __init__(self, process: subprocess.Popen[str], *, said: Path) -> None:
+        self._process, self._said = process, said
+        first = self._hear()
+        self.address = str(first["address"])
+        self.prepared = int(str(first["prepared"]))
 
     def statements(self) -> int:
         """SQL statements since it serves."""
@@ -65,9 +66,10 @@ class _Ours:
 
     def _hear(self) -> Mapping[str, object]:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        waiting, _, _ = select.select([self._process.stdout], [], [], _HANG_SECONDS)
+        line = self._process.stdout.readline() if waiting else ""
         if not line:
-            raise BenchError(f"our server ended with {self._process.wait(_HANG_SECONDS)}")
+            raise BenchError(f"our server says nothing: {self._said.read_text()[-2000:]}")
         heard: Mapping[str, object] = json.loads(line)
         return heard
 
@@ -119,7 +121,7 @@ def _row(name: str, runs: Sequence[Run], counted: str, server: _Server) -> Row:
 def _serving(folder: Path) -> Iterator[_Ours]:
     folder.mkdir()
     with running(_child(make_newsroom(folder)), folder=folder, interactive=True) as process:
-        yield _Ours(process)
+        yield _Ours(process, said=folder / SAID)
 
 
 @contextmanager
@@ -150,11 +152,11 @@ def _child(config: Path) -> list[str]:
 def _ask(url: str, *, fresh: bool) -> _Server:
     """One request, looked at closely, so that under load only sizes need to be."""
     status, headers, body = _get(url, {"Accept-Encoding": "gzip"})
-    if status != 200 or headers.get("Content-Encoding") != "gzip":
+    if status != 200 or headers.get("content-encoding") != "gzip":
         raise BenchError(f"{url} answered {status}, not with a gzipped document")
     if not _WIRE_BYTES[0] <= len(body) <= _WIRE_BYTES[1]:
         raise BenchError(f"{url} has {len(body):,} bytes gzipped; it should be about 40 kB")
-    etag = headers["ETag"]
+    etag = headers["etag"]
     if fresh and _get(url, {"Accept-Encoding": "gzip", "If-None-Match": etag})[0] != 304:
         raise BenchError(f"{url} doesn't answer its own ETag with 304")
     return _Server(url=url, etag=etag, body=body)
@@ -166,7 +168,7 @@ def _get(url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], 
     try:
         connection.request("GET", parts.path, headers=dict(headers))
         answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
     finally:
         connection.close()
 

@@ -13,6 +13,7 @@ from bench.figure import BenchError
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"  # where Debian keeps servers
+SAID = "said.txt"  # what a process writes, beside its data
 _LOOK = 0.05  # seconds between two looks
 _ENDING = 20.0  # seconds a process may take to end before it is killed
 
@@ -47,7 +48,7 @@ def free_port() -> int:
 def running(command: Sequence[str], *, folder: Path, interactive: bool = False) -> Iterator[subprocess.Popen[str]]:
     """A process for the length of a block; what it says lies in `folder`. `interactive`: we talk over pipes."""
     talk = subprocess.PIPE if interactive else subprocess.DEVNULL
-    with (folder / "said.txt").open("w") as said:
+    with (folder / SAID).open("w") as said:
         listen = subprocess.PIPE if interactive else said
         process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=talk, stdout=listen, stderr=said)
         try:

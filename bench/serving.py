@@ -56,10 +56,19 @@ async def _serve(app: App, statements: Statements) -> None:
         _say(address=address, prepared=prepared)
 
     serving = asyncio.create_task(serve_on(listener, app, started=started, stop=stop))
-    while await asyncio.to_thread(sys.stdin.readline):
-        _say(statements=statements.number)
+    answering = asyncio.create_task(_answer(statements))
+    await asyncio.wait({serving, answering}, return_when=asyncio.FIRST_COMPLETED)
+    answering.cancel()
     stop.set()
     await serving
+
+
+async def _answer(statements: Statements) -> None:
+    """Until there are no more questions."""
+    questions = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
+    async for _ in questions:
+        _say(statements=statements.number)
 
 
 def _say(**facts: object) -> None:

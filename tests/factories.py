@@ -1,8 +1,7 @@
 """Made-up things with everything a test doesn't care about filled in, and stand-ins for the other sides we script."""
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,7 +148,9 @@ def make_edition(**changes: Any) -> Edition:
     return replace(edition, **changes)
 
 
-async def add_article(connection: AsyncConnection, article: Article, kind: ChangeKind = ChangeKind.PUBLISHED) -> Article:
+async def add_article(
+    connection: AsyncConnection, article: Article, kind: ChangeKind = ChangeKind.PUBLISHED
+) -> Article:
     """Writes a story and its change down, as gathering does."""
     await articles.add(connection, article, digest=content_hash(article.content))
     change = make_change(article, kind)
@@ -238,15 +239,12 @@ class ScriptedMailer:
         self.connections, self.per_call = 2, 8
         self.answers = {recipient: deque(outcomes) for recipient, outcomes in (answers or {}).items()}
         self.sent: list[Mail] = []
-        self.on_enter: Callable[[Sequence[Mail]], Any] = lambda mails: None
-        self.gate: asyncio.Event | None = None
+        self.on_enter: Callable[[Sequence[Mail]], Awaitable[None]] = _nothing
 
     async def send(
         self, mails: Sequence[Mail], *, may_send: Callable[[int], bool]
     ) -> AsyncIterator[tuple[int, Outcome | None]]:
-        self.on_enter(mails)
-        if self.gate is not None:
-            await self.gate.wait()
+        await self.on_enter(mails)
         for mail in mails:
             yield mail.delivery, self._answer(mail) if may_send(mail.delivery) else None
 
@@ -264,6 +262,10 @@ class ScriptedMailer:
         if answer.kind is OutcomeKind.ACCEPTED:
             self.sent.append(mail)
         return answer
+
+
+async def _nothing(_: object) -> None:
+    """Lets the mails pass."""
 
 
 class ScriptedPusher:

@@ -4,7 +4,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
+import structlog
+
 from syndicate.ports import Handler, Lane
+
+log = structlog.get_logger()
 
 
 class EmbeddedEngine:
@@ -31,7 +35,10 @@ class EmbeddedEngine:
 
     async def _serve(self, queue: asyncio.Queue[int], handler: Handler) -> None:
         while (job := await self._next(queue)) is not None:
-            await handler(job)
+            try:
+                await handler(job)
+            except Exception as error:  # the top of a loop: a job that could not even be noted ends no other
+                log.warning("engine.handler_failed", job=job, problem=str(error).splitlines()[:1])
 
     async def _next(self, queue: asyncio.Queue[int]) -> int | None:
         """The next job, or None once we are stopping."""

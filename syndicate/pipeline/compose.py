@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from syndicate.domain.article import Article
 from syndicate.domain.change import Change
 from syndicate.domain.edition import Choice, Edition, EditionState, LeftOut, choose_stories
@@ -105,9 +107,17 @@ async def compose_edition(
         return replace(blank, why=f"the edition {others[0]} is still being composed")
     edition = edition or await _plan(db, newsletter, slot, now=now)
     choice = await read_choice(db, newsletter, edition.cut_from, edition.cut_to)
-    if len(choice.stories) < newsletter.min and newsletter.skip_empty and edition.id == 0:
+    may_skip = newsletter.skip_empty and edition.id == 0
+    if may_skip and len(choice.stories) < newsletter.min:
         return await _skip(db, newsletter, edition, choice, blank)
-    return replace(blank, composition=Composition.READY, edition=await _write(db, newsletter, edition, choice, studio))
+    rendered, shown, bad, mark = render_choice(newsletter, choice, studio, slot=slot)
+    if may_skip and len(shown.stories) < newsletter.min:
+        return await _skip(db, newsletter, edition, choice, replace(blank, why=f"{len(bad)} stories can't be shown"))
+    variant = Variant(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
+    written = await _write(db, edition, _stories(shown, bad), variant)
+    if written is None:
+        return replace(blank, why="another edition was begun or frozen meanwhile")
+    return replace(blank, composition=Composition.READY, edition=written)
 
 
 async def read_choice(db: Database, newsletter: Newsletter, cut_from: int, cut_to: int) -> Choice:
@@ -179,22 +189,30 @@ async def _skip(
 ) -> ComposeReport:
     """Too little to say. A few stories wait for the next edition: then the span stays open."""
     if choice.stories:
-        why = f"{len(choice.stories)} of at least {newsletter.min} stories"
+        why = blank.why or f"{len(choice.stories)} of at least {newsletter.min} stories"
         return replace(blank, composition=Composition.EMPTY, why=why)
     async with db.write() as connection:
-        await changes.move_cursor(connection, cut_name(newsletter.name), edition.cut_to)
+        if await changes.cursor(connection, cut_name(newsletter.name), lock=True) == edition.cut_from:
+            await changes.move_cursor(connection, cut_name(newsletter.name), edition.cut_to)
     return replace(blank, composition=Composition.EMPTY, why="nothing new since the last edition")
 
 
-async def _write(db: Database, newsletter: Newsletter, edition: Edition, choice: Choice, studio: Studio) -> Edition:
-    """Renders outside any transaction, then writes content and renderings down."""
-    slot = Slot(at=edition.slot_at, name=edition.slot)
-    rendered, shown, bad, mark = render_choice(newsletter, choice, studio, slot=slot)
-    variant = Variant(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
+async def _write(db: Database, edition: Edition, stories: Sequence[Story], variant: Variant) -> Edition | None:
+    """Writes content and rendering down. None: somebody else cut the same span meanwhile, or froze this edition."""
     async with db.write() as connection:
-        edition = await editions.begin(connection, edition)
-        await editions.put_content(connection, edition.id, _stories(shown, bad), [variant])
-    return edition
+        if not await _still_ours(connection, edition):
+            return None
+        begun = await editions.begin(connection, edition)
+        await editions.put_content(connection, begun.id, stories, [variant])
+    return begun
+
+
+async def _still_ours(connection: AsyncConnection, edition: Edition) -> bool:
+    """True while the span is nobody else's. Locks the newsletter's cut, so that two slots can't take the same stories."""
+    cut = await changes.cursor(connection, cut_name(edition.newsletter), lock=True) or 0
+    unfinished = await editions.unfinished(connection, newsletter=edition.newsletter)
+    composing = [other.id for other in unfinished if other.state is EditionState.COMPOSING]
+    return cut == edition.cut_from and composing == ([edition.id] if edition.id else [])
 
 
 def _stories(shown: Choice, bad: Sequence[Article]) -> list[Story]:

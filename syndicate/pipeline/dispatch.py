@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
 from syndicate.domain.audience import Subscriber
@@ -34,6 +35,7 @@ from syndicate.store.ledger import Claimed, Settled
 
 CHUNK = 50  # deliveries claimed at once
 _PATIENT = 1.0  # seconds between two tries to write an outcome down
+_INTERRUPTED = Outcome(kind=OutcomeKind.UNCERTAIN, code="interrupted", text="sending stopped before there was a reply")
 log = structlog.get_logger()
 _T = TypeVar("_T", bound=Hashable)
 _R = TypeVar("_R")
@@ -231,68 +233,53 @@ class Dispatcher:
         mailer = self._room.mailers[letter.newsletter.channel]
         size = mailer.per_call
         parts = [claimed[i : i + size] for i in range(0, len(claimed), size)]
-        try:
-            async with asyncio.TaskGroup() as group:
-                for part in parts:
-                    group.create_task(self._send_part(mailer, letter, part, report))
+        numbers = [one.id for one in claimed]
+        try:  # no TaskGroup: trouble with one part must not cut the others off in the middle of the wire
+            ended = await asyncio.gather(
+                *(self._send_part(mailer, letter, part, report) for part in parts), return_exceptions=True
+            )
         finally:
-            async with self._db.write() as connection:
-                await ledger.release(connection, [one.id for one in claimed], owner=self._room.owner)
+            await self._keep(lambda c: ledger.release(c, numbers, owner=self._room.owner), deliveries=len(numbers))
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def _send_part(self, mailer: Mailer, letter: Letter, part: Sequence[Claimed], report: DispatchReport) -> None:
         """Mark, wire, outcome, for what fits into one call of the channel."""
         async with self._connections[letter.newsletter.channel]:
             marked_at = self._room.clock.now()
-            ids = frozenset(one.id for one in part)
-            self._in_flight |= ids
+            marked = await self._marks.join(tuple(one.id for one in part))
+            going = {one.id: one for one in part if one.id in marked}
+            silent = dict(going)  # no outcome yet
+            noted: list[asyncio.Task[None]] = []
+
+            def note(delivery: int, outcome: Outcome | None) -> None:
+                noted.append(asyncio.create_task(self._note(silent.pop(delivery), outcome, report)))
+
+            def may_send(delivery: int) -> bool:
+                person = going[delivery].subscriber.id
+                return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
+
             try:
-                marked = await self._marks.join(tuple(sorted(ids)))
-                going = {one.id: one for one in part if one.id in marked}
-                await self._send_marked(mailer, letter, going, report, marked_at=marked_at)
-            finally:
-                self._in_flight -= ids
-
-    async def _send_marked(
-        self,
-        mailer: Mailer,
-        letter: Letter,
-        going: Mapping[int, Claimed],
-        report: DispatchReport,
-        *,
-        marked_at: datetime,
-    ) -> None:
-        """Each mail that can be written goes out; each outcome is written down as soon as it is known."""
-
-        def may_send(delivery: int) -> bool:
-            person = going[delivery].subscriber.id
-            return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
-
-        mails, noted = self._write(letter, going, report)
-        async for delivery, outcome in mailer.send(mails, may_send=may_send):
-            noted.append(asyncio.create_task(self._note(going[delivery], outcome, report)))
-        await asyncio.gather(*noted)
-
-    def _write(
-        self, letter: Letter, going: Mapping[int, Claimed], report: DispatchReport
-    ) -> tuple[list[Mail], list[asyncio.Task[None]]]:
-        """The mails; an address that no header can carry is refused on the spot."""
-        mails: list[Mail] = []
-        noted: list[asyncio.Task[None]] = []
-        for one in going.values():
-            try:
-                mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
-            except ValueError as error:
-                unfit = Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error))
-                noted.append(asyncio.create_task(self._note(one, unfit, report)))
-        return mails, noted
+                mails: list[Mail] = []
+                for one in going.values():
+                    try:
+                        mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
+                    except ValueError as error:
+                        note(one.id, Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error)))
+                async for delivery, outcome in mailer.send(mails, may_send=may_send):
+                    note(delivery, outcome)
+            finally:  # a channel that fails half way leaves doubts, and nothing that looks as if it were under way
+                for number in list(silent):
+                    note(number, _INTERRUPTED)
+                await asyncio.gather(*noted)
 
     async def _note(self, one: Claimed, outcome: Outcome | None, report: DispatchReport) -> None:
         """Writes an outcome down; None means that a fresh unsubscribe kept it off the wire."""
         now = self._room.clock.now()
         if outcome is None:
             report.count("excluded")
-            async with self._db.write() as connection:
-                await ledger.withhold(connection, [one.id], owner=self._room.owner, now=now)
+            await self._keep(lambda c: ledger.withhold(c, [one.id], owner=self._room.owner, now=now), deliveries=1)
             return
         standing = replace(one.standing, state=State.SENDING)
         again = next_mail(standing.attempt + 1, now=now, retry_after=outcome.retry_after, chance=self._room.chance())
@@ -313,15 +300,23 @@ class Dispatcher:
         return {group: marked & set(group) for group in groups}
 
     async def _commit_outcomes(self, settled: Sequence[Settled]) -> Mapping[Settled, None]:
-        """Known outcomes are kept in memory until the database takes them: losing one would make a doubt of it."""
+        await self._keep(
+            lambda c: ledger.settle(c, settled, owner=self._room.owner, now=self._room.clock.now()),
+            deliveries=len(settled),
+        )
+        return dict.fromkeys(settled)
+
+    async def _keep(self, write: Callable[[AsyncConnection], Awaitable[None]], *, deliveries: int) -> None:
+        """What we know is kept in memory until the database takes it: losing an outcome would make a doubt of it."""
         while True:
             try:
                 async with self._db.write() as connection:
-                    await ledger.settle(connection, settled, owner=self._room.owner, now=self._room.clock.now())
-                return dict.fromkeys(settled)
+                    await write(connection)
             except (StoreTrouble, DBAPIError) as error:
-                log.warning("delivery.outcome_waits", deliveries=len(settled), problem=str(error).splitlines()[0])
+                log.warning("delivery.outcome_waits", deliveries=deliveries, problem=str(error).splitlines()[0])
                 await asyncio.sleep(_PATIENT)
+            else:
+                return
 
 
 async def close_edition(db: Database, edition_id: int, *, now: datetime) -> Books | None:

@@ -46,6 +46,7 @@ async def freeze_edition(
             after = await editions.add_candidates(connection, edition, after=after, limit=_CHUNK, now=now)
     late = is_late(Slot(at=edition.slot_at, name=edition.slot), now)
     async with db.write() as connection:
+        await changes.cursor(connection, cut_name(edition.newsletter), lock=True)  # nobody rewrites its content now
         if await editions.missing_candidates(connection, edition):
             raise StoreTrouble(f"edition {edition.id} misses candidates; it was not frozen and will be tried again")
         books = await editions.count_books(connection, edition.id)

@@ -78,7 +78,7 @@ async def gather_source(
     if state is None:
         raise LookupError(f"the row of source {config.name} vanished")
     gathered = await source.gather(state.memory, now=now)
-    found = _first_import(gathered.articles) if not state.imported else gathered.articles
+    found, left_out = _wanted(gathered.articles, state)
     await asyncio.to_thread(_keep_pictures, found, media_folder)
     report = GatherReport(source=config.name, look=gathered.look, problem=gathered.problem, problems=gathered.problems)
     look = _Look(
@@ -91,7 +91,7 @@ async def gather_source(
     await _take_over(db, look, found, gathered, report)
     async with db.write() as connection:
         await _withdraw_gone(connection, look, gathered.gone, report)
-        await sources.save(connection, _after(state, config, gathered, now=now))
+        await sources.save(connection, replace(_after(state, config, gathered, now=now), left_out=left_out))
     return report
 
 
@@ -191,7 +191,7 @@ async def _revise(
         held = await _log(connection, held, ChangeKind.RESTORED, report)
     if digest == new_digest:
         return
-    churn = churn + 1 if story.content.updated == held.content.updated else 0
+    churn = churn + 1 if story.content.updated <= held.content.updated else 0
     if churn > CHURN_LIMIT:
         return
     edit = edit_class(held.content, story.content)
@@ -252,9 +252,13 @@ async def _free_id(connection: AsyncConnection, source: str, key: str) -> str:
     return identifier
 
 
-def _first_import(found: Sequence[FoundArticle]) -> tuple[FoundArticle, ...]:
-    newest = sorted(found, key=lambda story: (story.content.published, story.key), reverse=True)
-    return tuple(newest[:FIRST_IMPORT])
+def _wanted(found: Sequence[FoundArticle], state: SourceState) -> tuple[list[FoundArticle], frozenset[str]]:
+    """The stories we take, each key once, and the keys that the first import left out: they are no news later on."""
+    stories = list({story.key: story for story in reversed(found)}.values())
+    if state.imported:
+        return [story for story in stories if story.key not in state.left_out], state.left_out
+    stories.sort(key=lambda story: (story.content.published, story.key), reverse=True)
+    return stories[:FIRST_IMPORT], frozenset(story.key for story in stories[FIRST_IMPORT:])
 
 
 def _keep_pictures(found: Sequence[FoundArticle], folder: Path) -> None:

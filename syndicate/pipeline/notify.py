@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article
 from syndicate.domain.change import Change
-from syndicate.domain.delivery import Exclusion, Outcome, Standing, State, advance
+from syndicate.domain.delivery import Exclusion, Outcome, OutcomeKind, Standing, State, advance
 from syndicate.domain.feed import Site
 from syndicate.domain.partner import Endpoint, Push, plan_push, push_type
 from syndicate.domain.retry import given_up, next_push
@@ -81,15 +81,17 @@ async def push_due(db: Database, endpoint: Endpoint, courier: Courier) -> Notify
             )
         if not claimed:
             break
-        for push, at in claimed:
-            if trouble >= _TROUBLE or report.disabled:
-                break
-            after = await _push_one(db, endpoint, push, at, courier, report)
-            trouble = trouble + 1 if after.state is State.DEFERRED else 0
-            if trouble == _TROUBLE:
-                report.rest_until = after.not_before
-        async with db.write() as connection:
-            await partners.release(connection, [push.id for push, _ in claimed], owner=courier.owner)
+        try:
+            for push, at in claimed:
+                if trouble >= _TROUBLE or report.disabled:
+                    break
+                after = await _push_one(db, endpoint, push, at, courier, report)
+                trouble = trouble + 1 if after.state is State.DEFERRED else 0
+                if trouble == _TROUBLE:
+                    report.rest_until = after.not_before
+        finally:
+            async with db.write() as connection:
+                await partners.release(connection, [push.id for push, _ in claimed], owner=courier.owner)
     async with db.read() as connection:
         waiting = await partners.next_time(connection, endpoint.name)
     if waiting is not None:
@@ -102,7 +104,10 @@ async def replay_push(db: Database, identifier: int, *, now: datetime) -> str:
     async with db.write() as connection:
         endpoint = await partners.replay(connection, identifier, now=now)
         if endpoint is None:
-            raise Refused(f"push {identifier} is no dead letter; `syndicate partners pushes --dead` lists them")
+            raise Refused(
+                f"push {identifier} is no dead letter, or something newer of its story went out since; "
+                "`syndicate partners pushes --dead` lists them"
+            )
         await ask_for_pushing(connection, endpoint, now=now)
     return endpoint
 
@@ -163,7 +168,10 @@ async def _push_one(
     async with db.write() as connection:
         if not await partners.mark(connection, push.id, owner=courier.owner):
             return Standing(state=State.DUE, first_due=push.first_due)
-    outcome = await courier.pushers[endpoint.kind].push(endpoint, parcel, now=courier.clock.now())
+    if isinstance(parcel, Outcome):
+        outcome = parcel
+    else:
+        outcome = await courier.pushers[endpoint.kind].push(endpoint, parcel, now=courier.clock.now())
     after = _after(push, outcome, courier)
     now = courier.clock.now()
     async with db.write() as connection:
@@ -183,8 +191,12 @@ def _after(push: Push, outcome: Outcome, courier: Courier) -> Standing:
     return advance(standing, outcome, now=now, again_at=worth)
 
 
-async def _parcel(db: Database, push: Push, at: datetime, site: Site) -> Parcel:
-    data = await (_article_data(db, push, site) if push.article_id else _edition_data(db, push, site))
+async def _parcel(db: Database, push: Push, at: datetime, site: Site) -> Parcel | Outcome:
+    """What is sent; or, for a story that can't be put into words, the refusal that keeps nobody behind it waiting."""
+    try:
+        data = await (_article_data(db, push, site) if push.article_id else _edition_data(db, push, site))
+    except ValueError as error:
+        return Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error))
     # Never the row's number alone: after a restore it would come again, and the partner would drop it as a double.
     name = f"{push.endpoint}\0{push.subject}\0{push.seq}\0{push.type}\0{at.isoformat()}\0{site.public_url}"
     return Parcel(

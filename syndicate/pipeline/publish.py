@@ -65,6 +65,7 @@ async def publish_feeds(db: Database, press: Press, *, now: datetime) -> Publish
         if feed.name in touched or state is None or _must_print(feed, state, press, now=now):
             await _print(db, feed, press, state, report, now=now)
     async with db.write() as connection:
+        await feeds.forget(connection, states.keys() - {feed.name for feed in press.feeds})
         await changes.move_cursor(connection, CURSOR, head)
     await asyncio.to_thread(_remove_others, press)
     return report
@@ -120,7 +121,8 @@ async def _print(
         candidates = await feeds.candidates(connection, feed.name, limit=feed.limit, loud_since=since)
     entries = choose_entries(feed, candidates, now=now)
     first = state.updated_at if state else now
-    updated = max((wording(article, press.site).modified for article in entries), default=first)
+    dates = [at for article in entries if (at := _modified(article, press.site)) is not None]
+    updated = max(dates, default=first)
     for one in press.formats_of(feed):
         fragments = await _fragments(db, entries, one, press.site, report, now=now)
         document = _document(feed, one, press, fragments, updated=updated)
@@ -135,6 +137,14 @@ async def _print(
     )
     async with db.write() as connection:
         await feeds.save(connection, saved)
+
+
+def _modified(article: Article, site: Site) -> datetime | None:
+    """When readers must look at an entry again; None for one that no format can write."""
+    try:
+        return wording(article, site).modified
+    except ValueError:
+        return None
 
 
 async def _fragments(

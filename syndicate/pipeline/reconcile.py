@@ -47,8 +47,8 @@ async def repair(db: Database, room: Postroom, *, alive: Iterable[str], now: dat
     living = sorted(alive)
     async with db.write() as connection:
         await partners.abandon(connection, alive=living)
-        unfinished = await editions.unfinished(connection)
-    for edition in unfinished:
+        unsettled = await editions.unsettled(connection)
+    for edition in unsettled:
         async with db.write() as connection:
             report.doubts += await ledger.abandon(connection, edition.id, alive=living, now=now)
         channel = room.newsletters[edition.newsletter].channel if edition.newsletter in room.newsletters else ""

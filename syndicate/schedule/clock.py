@@ -66,14 +66,14 @@ class Bells:
             self._add(partial(self._ring_newsletter, newsletter), self._trigger(newsletter), name=newsletter.name)
 
     def _add(self, ring: Ring, trigger: Any, *, name: str) -> None:
-        async def guarded() -> None:
-            try:
-                await ring()
-            except Exception as error:  # the top of a loop: a failed ring must not silence the bell
-                log.warning("schedule.ring_failed", bell=name, problem=str(error).splitlines()[:1])
-
         self._scheduler.add_job(
-            guarded, trigger, id=name, coalesce=True, misfire_grace_time=None, max_instances=1, replace_existing=True
+            partial(_guarded, ring, name),
+            trigger,
+            id=name,
+            coalesce=True,
+            misfire_grace_time=None,
+            max_instances=1,
+            replace_existing=True,
         )
 
     def _trigger(self, newsletter: Newsletter) -> Any:
@@ -102,9 +102,16 @@ class Bells:
                 log.warning("schedule.clock_was_set", before=wall.isoformat(), after=now.isoformat())
                 self._hang()
                 for newsletter in self._newsletters:
-                    await self._ring_newsletter(newsletter)
+                    await _guarded(partial(self._ring_newsletter, newsletter), newsletter.name)
             wall, passed = now, later
 
     @staticmethod
     def _was_set(before: datetime, after: datetime, seconds: float) -> bool:
         return abs((after - before) - timedelta(seconds=seconds)) > _JUMP
+
+
+async def _guarded(ring: Ring, name: str) -> None:
+    try:
+        await ring()
+    except Exception as error:  # the top of a loop: a failed ring must not silence the bell
+        log.warning("schedule.ring_failed", bell=name, problem=str(error).splitlines()[:1])

@@ -11,6 +11,7 @@ from syndicate.domain.source import SourceConfig
 from syndicate.store import jobs, sources
 from syndicate.store.db import Database
 
+AHEAD = timedelta(days=1)  # slots fired further ahead than this were fired by a clock that was wrong: they bind nobody
 KEPT = timedelta(days=400)  # a fired slot is remembered at least as long as the rarest rhythm
 
 
@@ -26,7 +27,7 @@ async def begin_rhythms(db: Database, newsletters: Sequence[Newsletter], *, node
         for newsletter in newsletters:
             name = job_name(newsletter)
             slot = latest_slot(newsletter.schedule, newsletter.timezone, now)
-            known = await jobs.newest_slot(connection, name) is not None
+            known = await jobs.newest_slot(connection, name, upto=now + AHEAD) is not None
             if slot and not known and not isinstance(newsletter.schedule, Interval):
                 await jobs.fire(connection, job=name, slot=slot, node=node, why="born", now=now)
 
@@ -42,7 +43,7 @@ async def fire_due(db: Database, newsletter: Newsletter, *, node: str, now: date
         return None
     async with db.write() as connection:
         why = "late" if is_late(slot, now) else "fired"
-        if not await _is_new(connection, newsletter, slot):
+        if not await _is_new(connection, newsletter, slot, now=now):
             return None
         fired = await jobs.fire(connection, job=job_name(newsletter), slot=slot, node=node, why=why, now=now)
         if not fired:
@@ -66,7 +67,7 @@ async def ask_for_gathering(db: Database, configs: Sequence[SourceConfig], *, no
     return waiting
 
 
-async def _is_new(connection: AsyncConnection, newsletter: Newsletter, slot: Slot) -> bool:
+async def _is_new(connection: AsyncConnection, newsletter: Newsletter, slot: Slot, *, now: datetime) -> bool:
     """False for a slot from before the newest fired one: the clock was set back, and its stories are out already."""
-    newest = await jobs.newest_slot(connection, job_name(newsletter))
+    newest = await jobs.newest_slot(connection, job_name(newsletter), upto=now + AHEAD)
     return newest is None or slot.at > newest

@@ -54,9 +54,10 @@ async def of_article(connection: AsyncConnection, article_id: str) -> list[Chang
     return [_change(row) for row in rows]
 
 
-async def cursor(connection: AsyncConnection, name: str) -> int | None:
-    """How far a reader has read; None if it has never begun."""
-    return await connection.scalar(select(cursors.c.seq).where(cursors.c.name == name))
+async def cursor(connection: AsyncConnection, name: str, *, lock: bool = False) -> int | None:
+    """How far a reader has read; None if it has never begun. `lock`: nobody else moves or locks it until we commit."""
+    query = select(cursors.c.seq).where(cursors.c.name == name)
+    return await connection.scalar(query.with_for_update() if lock else query)
 
 
 async def move_cursor(connection: AsyncConnection, name: str, seq: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, delete, exists, func, insert, literal, null, select, update
+from sqlalchemy import Row, and_, bindparam, case, delete, exists, func, insert, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -104,6 +104,14 @@ async def unfinished(connection: AsyncConnection, *, newsletter: str | None = No
     going = (EditionState.COMPOSING.value, EditionState.FROZEN.value)
     query = select(editions).where(editions.c.state.in_(going)).order_by(editions.c.id)
     rows = await connection.execute(query if newsletter is None else query.where(editions.c.newsletter == newsletter))
+    return [_edition(row) for row in rows]
+
+
+async def unsettled(connection: AsyncConnection) -> list[Edition]:
+    """Editions that are being sent, and held or cancelled ones of which something is still open, oldest first."""
+    still_open = and_(edition_books.c.edition_id == editions.c.id, edition_books.c.open > 0)
+    going = or_(editions.c.state == EditionState.FROZEN.value, exists().where(still_open))
+    rows = await connection.execute(select(editions).where(going).order_by(editions.c.id))
     return [_edition(row) for row in rows]
 
 

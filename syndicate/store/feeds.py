@@ -71,6 +71,13 @@ async def clear_entries(connection: AsyncConnection, feed: str) -> None:
     await connection.execute(delete(feed_entries).where(feed_entries.c.feed == feed))
 
 
+async def forget(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Feeds that are no longer configured. Kept, they would come back later without what happened meanwhile."""
+    listed = list(names)
+    await connection.execute(delete(feed_entries).where(among(connection, feed_entries.c.feed, listed)))
+    await connection.execute(delete(feeds).where(among(connection, feeds.c.name, listed)))
+
+
 async def holding(connection: AsyncConnection, article_ids: Iterable[str]) -> set[tuple[str, str]]:
     """(feed, article id) for every feed that holds one of these articles."""
     query = select(feed_entries.c.feed, feed_entries.c.article_id)

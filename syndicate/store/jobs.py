@@ -176,9 +176,10 @@ async def fire(connection: AsyncConnection, *, job: str, slot: Slot, node: str, 
     return await insert_new(connection, job_runs, row)
 
 
-async def newest_slot(connection: AsyncConnection, job: str) -> datetime | None:
-    """The moment of the newest slot that was fired for a job."""
-    newest: datetime | None = await connection.scalar(select(func.max(job_runs.c.slot_at)).where(job_runs.c.job == job))
+async def newest_slot(connection: AsyncConnection, job: str, *, upto: datetime) -> datetime | None:
+    """The moment of the newest slot that was fired for a job and is not after `upto`."""
+    query = select(func.max(job_runs.c.slot_at)).where(job_runs.c.job == job, job_runs.c.slot_at <= upto)
+    newest: datetime | None = await connection.scalar(query)
     return newest
 
 

@@ -161,8 +161,8 @@ async def settle(
 
 
 async def release(connection: AsyncConnection, ids: Iterable[int], *, owner: str) -> None:
-    """Gives back what was claimed and not marked."""
-    mine = and_(among(connection, pushes.c.id, ids), _in(origins(Happening.RELEASE)), pushes.c.owner == owner)
+    """Gives back what was claimed and has no outcome. Safe also for what was on the wire, as in `abandon`."""
+    mine = and_(among(connection, pushes.c.id, ids), _in((State.CLAIMED, State.SENDING)), pushes.c.owner == owner)
     await connection.execute(update(pushes).where(mine).values(state=State.DUE.value, owner=""))
 
 
@@ -216,10 +216,20 @@ async def line(connection: AsyncConnection, identifier: int) -> PushLine | None:
 
 
 async def replay(connection: AsyncConnection, identifier: int, *, now: datetime) -> str | None:
-    """The operator's retry of a dead letter. Returns its endpoint, None if it can't be retried."""
-    here = and_(pushes.c.id == identifier, _in(origins(Happening.RETRY)))
-    changed = update(pushes).where(here).values(state=State.DUE.value, not_before=None, first_due=now, attempt=0)
-    endpoint: str | None = await connection.scalar(changed.returning(pushes.c.endpoint))
+    """The operator's retry of a dead letter. Returns its endpoint, None if it can't be retried.
+
+    It can't when something newer of the same subject went out or waits: an old version must not follow a new one.
+    """
+    newer = aliased(pushes)
+    outdated = exists().where(
+        *(newer.c.endpoint == pushes.c.endpoint, newer.c.subject == pushes.c.subject, newer.c.id > pushes.c.id),
+        newer.c.state.in_([s.value for s in (*_OPEN, State.ACCEPTED, State.UNCERTAIN)]),
+    )
+    here = and_(pushes.c.id == identifier, _in(origins(Happening.RETRY)), ~outdated)
+    again = {"state": State.DUE.value, "not_before": None, "first_due": now, "attempt": 0, "settled_at": None}
+    endpoint: str | None = await connection.scalar(
+        update(pushes).where(here).values(**again).returning(pushes.c.endpoint)
+    )
     return endpoint
 
 

@@ -28,12 +28,13 @@ class SourceState:
     problem: str
     problems: tuple[str, ...]
     suspended: bool
+    left_out: frozenset[str]  # keys of stories that were too old for the first import
 
 
 async def know(connection: AsyncConnection, names: Iterable[str], *, now: datetime) -> None:
     """Makes sure that every configured source has a row; a new one is due at once."""
     fresh = {"memory": {}, "imported": False, "looked_at": None, "next_at": now, "errors": 0, "look": ""}
-    fresh |= {"problem": "", "problems": [], "suspended": False}
+    fresh |= {"problem": "", "problems": [], "suspended": False, "left_out": []}
     for name in names:
         await insert_new(connection, sources, {"name": name, **fresh})
 
@@ -77,6 +78,7 @@ async def save(connection: AsyncConnection, state: SourceState) -> None:
         "problem": state.problem,
         "problems": list(state.problems),
         "suspended": state.suspended,
+        "left_out": sorted(state.left_out),
     }
     await upsert(connection, sources, {"name": state.name}, values)
 
@@ -90,4 +92,5 @@ async def look_soon(connection: AsyncConnection, name: str, *, now: datetime) ->
 def _state(row: Row[Any]) -> SourceState:
     data = row._asdict()
     data |= {"memory": Memory(values=data["memory"]), "look": Look(data["look"]) if data["look"] else None}
-    return SourceState(**(data | {"problems": tuple(data["problems"])}))
+    data |= {"problems": tuple(data["problems"]), "left_out": frozenset(data["left_out"])}
+    return SourceState(**data)

@@ -86,6 +86,7 @@ sources = Table(  # what we remember of each source between two looks
     Column("problem", Text, nullable=False),
     Column("problems", Json, nullable=False),  # stories that could not be read
     Column("suspended", Boolean, nullable=False),
+    Column("left_out", Json, nullable=False),  # keys of stories that were too old for the first import
 )
 articles = Table(
     "articles",

@@ -70,8 +70,9 @@ def shoot(browser: Browser, url: str, folder: Path) -> int:
 
 def _first(page: Page, address: str, selector: str) -> str:
     page.goto(address)
-    found = page.locator(selector).first.evaluate("link => link.href", timeout=5000)
-    return str(found)
+    if not page.locator(selector).count():
+        sys.exit(f"{address} has nothing to follow yet; the sample needs about a minute for its first edition")
+    return str(page.locator(selector).first.evaluate("link => link.href"))
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def test_what_is_accepted_is_one_ascii_word_and_stays_as_it_is(text: str) -> Non
 
     assert normal_address(stored) == stored
     assert stored.isascii()
-    assert not set(stored) & set("\r\n\t ,;<>()[]\\\"")
+    assert not set(stored) & set('\r\n\t ,;<>()[]\\"')
     assert not stored.startswith("-")
 
 

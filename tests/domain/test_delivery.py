@@ -39,7 +39,9 @@ def table() -> list[str]:
 
 
 def test_the_page_shows_the_table_as_it_is() -> None:
-    shown = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(("| state", "|---", "| **"))]
+    shown = [
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(("| state", "|---", "| **"))
+    ]
 
     assert shown == table(), "docs/states.md must hold:\n" + "\n".join(table())
 

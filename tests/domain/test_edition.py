@@ -41,7 +41,11 @@ def test_only_first_shown_stories_are_mailed(kind: ChangeKind, held: bool) -> No
 
 def test_a_story_stands_in_it_once_and_in_its_newest_version() -> None:
     story = make_article(version=3)
-    span = [make_change(story, seq=1, version=1), make_change(story, ChangeKind.UPDATED), make_change(story, ChangeKind.RESTORED)]
+    span = [
+        make_change(story, seq=1, version=1),
+        make_change(story, ChangeKind.UPDATED),
+        make_change(story, ChangeKind.RESTORED),
+    ]
 
     assert choose_stories(make_newsletter(), span, {story.id: story}, frozenset()).stories == (story,)
 

@@ -61,6 +61,8 @@ def test_a_key_with_one_character_changed_does_not_fit(place: int) -> None:
     assert not key_fits(other, DIGEST)
 
 
-@pytest.mark.parametrize("text", ["", "np_", SHOWN + "\n", SHOWN[:-1], SHOWN.upper(), f"x{SHOWN}", "np_aaaaaaa1_" + "A" * 43])
+@pytest.mark.parametrize(
+    "text", ["", "np_", SHOWN + "\n", SHOWN[:-1], SHOWN.upper(), f"x{SHOWN}", "np_aaaaaaa1_" + "A" * 43]
+)
 def test_what_is_no_key_of_ours_has_no_id(text: str) -> None:
     assert key_id(text) is None

@@ -139,7 +139,12 @@ def test_intervals_are_utc_instants_counted_from_the_epoch() -> None:
 
 @pytest.mark.parametrize(
     ("text", "days"),
-    [("0 6 * * mon", {0}), ("0 6 * * fri-mon", {4, 5, 6, 0}), ("0 6 * * mon,wed-thu", {0, 2, 3}), ("0 6 * * *", set(range(7)))],
+    [
+        ("0 6 * * mon", {0}),
+        ("0 6 * * fri-mon", {4, 5, 6, 0}),
+        ("0 6 * * mon,wed-thu", {0, 2, 3}),
+        ("0 6 * * *", set(range(7))),
+    ],
 )
 def test_cron_days_are_names(text: str, days: set[int]) -> None:
     assert wall_times(text).weekdays == days

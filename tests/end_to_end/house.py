@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx2
+
 SYNDICATE = Path(sys.executable).parent / "syndicate"
 PATIENCE = 90.0  # seconds: a hang guard; what is waited for takes one or two
 EDITION = 240.0  # seconds: the same for what happens once a minute
@@ -21,13 +23,13 @@ _T = TypeVar("_T")
 
 
 async def eventually(check: Callable[[], Awaitable[_T]], *, within: float = PATIENCE) -> _T:
-    """What `check` returns as soon as its assertions hold. Raises its last AssertionError."""
+    """What `check` returns as soon as its assertions hold and somebody answers. Raises what its last try raised."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:
         try:
             return await check()
-        except AssertionError:
+        except (AssertionError, httpx2.TransportError):
             if loop.time() > deadline:
                 raise
         await asyncio.sleep(_LOOK)

@@ -82,7 +82,13 @@ async def test_a_second_look_at_the_same_story_says_nothing(room: Room) -> None:
 @pytest.mark.parametrize(
     ("edit", "kind", "size"),
     [
-        ({"body_html": "<div><p>Harga cabai di pasar induk turun sejak pagi karena pasokan dari lereng kembali lancar.</p></div>"}, "updated", "cosmetic"),
+        (
+            {
+                "body_html": "<div><p>Harga cabai di pasar induk turun sejak pagi karena pasokan dari lereng kembali lancar.</p></div>"
+            },
+            "updated",
+            "cosmetic",
+        ),
         ({"summary": "lain"}, "updated", "minor"),
         ({"title": "Judul lain"}, "updated", "major"),
         ({"body_html": "<p>RALAT: harga naik.</p>"}, "corrected", "major"),

@@ -17,7 +17,9 @@ async def test_a_slot_has_one_edition(db: Database) -> None:
     async with db.write() as connection:
         first = await editions.begin(connection, make_edition())
         assert await editions.begin(connection, make_edition(cut_to=99)) == first
-        assert await editions.by_slot(connection, "pagi", first.slot) == await editions.get(connection, first.id) == first
+        assert (
+            await editions.by_slot(connection, "pagi", first.slot) == await editions.get(connection, first.id) == first
+        )
         assert await editions.by_slot(connection, "sore", first.slot) is None
         other = await editions.begin(connection, make_edition(newsletter="sore"))
         assert await editions.newest(connection, limit=9) == [other, first]

@@ -173,9 +173,10 @@ async def test_jobs_are_found_by_the_beginning_of_their_key(db: Database) -> Non
 async def test_a_slot_is_fired_once(db: Database) -> None:
     slot = Slot(at=NOW, name="2026-11-24T0600")
     async with db.write() as connection:
-        assert await jobs.newest_slot(connection, "pagi") is None
+        assert await jobs.newest_slot(connection, "pagi", upto=LATER) is None
         assert await jobs.fire(connection, job="pagi", slot=slot, node="a", why="fired", now=NOW)
         assert not await jobs.fire(connection, job="pagi", slot=slot, node="b", why="late", now=LATER)
-        assert await jobs.newest_slot(connection, "pagi") == NOW
+        assert await jobs.newest_slot(connection, "pagi", upto=NOW) == NOW
+        assert await jobs.newest_slot(connection, "pagi", upto=NOW - timedelta(seconds=1)) is None
         await jobs.forget_runs(connection, before=LATER)
-        assert await jobs.newest_slot(connection, "pagi") is None
+        assert await jobs.newest_slot(connection, "pagi", upto=LATER) is None

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -195,7 +196,7 @@ def running(
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     listen = f"127.0.0.1:{listener.getsockname()[1]}"
     origin = f"http://{listen}"
-    _configure(folder, origin, listen, sample=sample)
+    configure(folder, origin, listen, sample=sample)
     if not (folder / "newsroom").exists():
         _write(folder / "newsroom")
     clock = SetClock()
@@ -225,10 +226,21 @@ def fill(paper: Paper) -> None:
     """Takes the stories in, makes feeds, an edition, mails and pushes, and gives both partners a key."""
     paper.do(work.run_once(paper.app))
     paper.turn(timedelta(minutes=2))
-    for number, partner in enumerate(paper.app.partners):
+    for number, partner in enumerate(paper.app.partners, start=1):
         shown, name, digest = new_key(bytes([number] * 5), bytes([number] * 32))
         paper.keys[partner] = shown
         paper.do(_add_key(paper, Key(id=name, partner=partner, digest=digest, created_at=BEGIN, revoked_at=None)))
+
+    served = [f"/feeds/{name}.{ending}" for name in ("terkini", "kota") for ending in ("rss", "atom", "json")]
+    eventually(lambda: all(paper.get(path).status_code == 200 for path in served))
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Waits for what happens by itself within a second or so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        threading.Event().wait(0.02)
 
 
 async def _add_key(paper: Paper, key: Key) -> None:
@@ -236,7 +248,8 @@ async def _add_key(paper: Paper, key: Key) -> None:
         await partners.add_key(connection, key)
 
 
-def _configure(folder: Path, origin: str, listen: str, *, sample: bool) -> None:
+def configure(folder: Path, origin: str, listen: str, *, sample: bool) -> None:
+    """Writes the configuration and makes the keys if there are none."""
     text = CONFIG + (ENDPOINT if sample else "")
     config = text.format(origin=origin, listen=listen, sample=str(sample).lower())
     (folder / "syndicate.toml").write_text(config, "utf-8")

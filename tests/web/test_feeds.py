@@ -210,7 +210,7 @@ def test_h09_a_private_feed_opens_to_its_partners_key(paper: Paper) -> None:
     [None, "Bearer", "Bearer nonsense", "Basic bnBfOg==", f"Bearer np_{'a' * 8}_{'A' * 43}", "bearer \xff"],
 )
 def test_h09_without_a_known_key_a_private_feed_asks_for_one(paper: Paper, authorization: str | None) -> None:
-    headers = [("authorization", authorization.encode("latin-1"))] if authorization else []
+    headers = [(b"authorization", authorization.encode("latin-1"))] if authorization else []
     answer = paper.http.get("/feeds/mitra.rss", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith('Bearer realm="feeds"')

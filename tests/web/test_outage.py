@@ -1,23 +1,13 @@
 """R07, R22: feeds outlive their database, and damage on the disk is not passed on."""
 
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.web.paper import PATIENCE, Paper, fill, running, story
+from tests.web.paper import Paper, eventually, fill, running, story
 
 FEEDS = ["/feeds/terkini.rss", "/feeds/terkini.atom", "/feeds/terkini.json", "/feeds.opml"]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits for what happens by itself."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)  # noqa: TID251 - a poll with a deadline
 
 
 def ruin(paper: Paper, how: str) -> None:

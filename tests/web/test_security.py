@@ -150,7 +150,7 @@ def test_a_body_larger_than_a_page_takes_is_refused(paper: Paper) -> None:
 def test_another_method_is_a_readable_405(paper: Paper) -> None:
     answer = paper.http.delete("/feeds/")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, HEAD"
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_our_own_mistake_shows_no_inside(own_paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_our_own_mistake_shows_no_inside(own_paper: Paper, monkeypatch: pytest.M
     assert answer.status_code == 500
     assert "kenari" not in answer.text
     assert "Traceback" not in answer.text
-    assert EVERYWHERE <= set(answer.headers)
+    assert set(answer.headers) >= EVERYWHERE
 
 
 # ── deadlines ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,19 +200,19 @@ def test_a_client_that_drips_one_byte_after_the_other_is_ended_too(tmp_path: Pat
         host, _, port = paper.origin.removeprefix("http://").partition(":")
         wire.connect((host, int(port)))
         deadline = time.monotonic() + PATIENCE
-        with pytest.raises(OSError, match="(?i)reset|broken|ended"):
-            while time.monotonic() < deadline:
-                wire.send(b"G" if time.monotonic() > deadline else b"X")
-                drip(wire)
+        while still_open(wire):
+            assert time.monotonic() < deadline, "nobody ended it"
 
 
-def drip(wire: socket.socket) -> None:
-    """Waits a moment for an end."""
+def still_open(wire: socket.socket) -> bool:
+    """Sends one more byte of a path and waits a moment for an end."""
     try:
-        if wire.recv(1000) == b"":
-            raise OSError("ended")
+        wire.send(b"G")
+        return wire.recv(1000) != b""
     except TimeoutError:
-        return
+        return True
+    except OSError:
+        return False
 
 
 def test_a_head_without_an_end_is_ended(paper: Paper) -> None:

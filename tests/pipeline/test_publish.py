@@ -1,0 +1,205 @@
+"""Change log → feed documents: only what is touched, never a broken one, the same bytes for the same state."""
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from syndicate.domain.change import ChangeKind
+from syndicate.domain.feed import Feed
+from syndicate.domain.selection import Selection
+from syndicate.formats import FORMATS
+from syndicate.pipeline.publish import STALE, Press, PublishReport, publish_feeds
+from syndicate.store import feeds, files
+from syndicate.store.db import Database
+from tests.factories import NOW, SITE, make_feed
+from tests.pipeline.stories import publish, revise
+
+EKONOMI = make_feed(name="ekonomi", title="Ekonomi", selection=Selection(sections=frozenset({"ekonomi"})))
+NOT_AN_ADDRESS = "javascript:alert(1)"
+
+
+def make_press(folder: Path, *all_feeds: Feed) -> Press:
+    return Press(site=SITE, feeds=all_feeds or (make_feed(),), formats=tuple(FORMATS.values()), folder=folder)
+
+
+@pytest.fixture
+def press(tmp_path: Path) -> Press:
+    return make_press(tmp_path / "feeds")
+
+
+async def printed(db: Database, press: Press, *, now: datetime = NOW) -> PublishReport:
+    return await publish_feeds(db, press, now=now)
+
+
+def titles(press: Press, feed: str = "terkini") -> list[str]:
+    document = files.read_document(press.folder, f"{feed}.json")
+    assert document is not None
+    return [item["title"] for item in json.loads(document.plain)["items"]]
+
+
+def bytes_of(press: Press) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in press.folder.glob("*.doc")}
+
+
+async def test_a_feed_is_printed_in_all_its_formats(db: Database, press: Press) -> None:
+    await publish(db, 1, 2)
+    report = await printed(db, press)
+
+    assert report.documents == ["terkini.rss", "terkini.atom", "terkini.json"]
+    assert titles(press) == ["Berita 2", "Berita 1"]
+    for name in report.documents:
+        document = files.read_document(press.folder, name)
+        assert document is not None
+        assert gzip.decompress(document.gzipped) == document.plain
+
+
+async def test_an_empty_feed_is_printed_too(db: Database, press: Press) -> None:
+    await printed(db, press)
+
+    assert titles(press) == []
+
+
+async def test_only_the_feeds_that_hold_what_changed_are_printed(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path, make_feed(), EKONOMI)
+    await printed(db, press)
+    await publish(db, 1)
+    first = await printed(db, press)
+    await publish(db, 2, sections=("Ekonomi",))
+    second = await printed(db, press)
+
+    assert {name.split(".")[0] for name in first.documents} == {"terkini"}
+    assert {name.split(".")[0] for name in second.documents} == {"terkini", "ekonomi"}
+    assert (await printed(db, press)).documents == []
+
+
+async def test_a_story_that_leaves_a_selection_leaves_its_feed(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path, EKONOMI)
+    await publish(db, 1, sections=("Ekonomi",))
+    await printed(db, press)
+    await revise(db, 1, sections=("Olahraga",))
+    await printed(db, press)
+
+    assert titles(press, "ekonomi") == []
+
+
+async def test_withdrawn_and_corrected_stories_are_shown(db: Database, press: Press) -> None:
+    await publish(db, 1, 2)
+    await revise(db, 1, ChangeKind.WITHDRAWN)
+    await revise(db, 2, ChangeKind.CORRECTED, title="Berita 2 yang benar")
+    await printed(db, press)
+
+    assert titles(press) == ["Berita 2 yang benar", "[DITARIK] Berita 1"]
+
+
+async def test_a_withdrawn_story_leaves_after_30_days_although_nothing_else_happened(
+    db: Database, press: Press
+) -> None:
+    await publish(db, 1, 2)
+    await revise(db, 1, ChangeKind.WITHDRAWN)
+    await printed(db, press)
+    await printed(db, press, now=NOW + timedelta(days=31))
+
+    assert titles(press) == ["Berita 2"]
+
+
+async def test_a_story_that_cannot_be_written_is_quarantined_and_the_feed_goes_on(db: Database, press: Press) -> None:
+    await publish(db, 1)
+    await publish(db, 2, url=NOT_AN_ADDRESS, title="Rusak")
+    report = await printed(db, press)
+
+    assert titles(press) == ["Berita 1"]
+    assert {bad.format for bad in report.quarantined} == {"rss", "atom", "json"}
+    assert "'Rusak' can't be written as rss" in report.quarantined[0].problem
+
+
+async def test_a_quarantine_is_lifted_when_the_story_is_mended(db: Database, press: Press) -> None:
+    await publish(db, 1, url=NOT_AN_ADDRESS)
+    await printed(db, press)
+    await revise(db, 1, url="https://lintaspagi.example/1")
+    await printed(db, press)
+
+    async with db.read() as connection:
+        assert await feeds.quarantined(connection) == []
+    assert titles(press) == ["Berita 1"]
+
+
+async def test_a_story_edited_into_something_unwritable_leaves_whole_documents(db: Database, press: Press) -> None:
+    await publish(db, 1, 2)
+    await printed(db, press)
+    await revise(db, 2, url=NOT_AN_ADDRESS)
+    await printed(db, press)
+
+    for name, raw in bytes_of(press).items():
+        document = files.read_document(press.folder, name.removesuffix(".doc"))
+        assert document is not None, raw
+        assert json.loads(document.plain) if "json" in name else len(etree.fromstring(document.plain))
+    assert titles(press) == ["Berita 1"]
+
+
+async def test_a_changed_selection_rebuilds_the_feed(db: Database, tmp_path: Path) -> None:
+    await publish(db, 1)
+    await publish(db, 2, sections=("Ekonomi",))
+    await printed(db, make_press(tmp_path, EKONOMI))
+    wider = replace(EKONOMI, selection=Selection())
+    await printed(db, make_press(tmp_path, wider))
+
+    assert titles(make_press(tmp_path), "ekonomi") == ["Berita 2", "Berita 1"]
+
+
+async def test_a_removed_feed_leaves_no_files_and_comes_back_whole(db: Database, tmp_path: Path) -> None:
+    both, one = make_press(tmp_path, make_feed(), EKONOMI), make_press(tmp_path, make_feed())
+    await publish(db, 1, sections=("Ekonomi",))
+    await printed(db, both)
+    await printed(db, one)
+    without = files.document_names(tmp_path)
+    await publish(db, 2, sections=("Ekonomi",))
+    await printed(db, one)
+    await printed(db, both)
+
+    assert without == ["terkini.atom", "terkini.json", "terkini.rss"]
+    assert titles(both, "ekonomi") == ["Berita 2", "Berita 1"]
+
+
+async def test_a_format_that_is_no_longer_offered_is_taken_off(db: Database, tmp_path: Path) -> None:
+    await printed(db, make_press(tmp_path))
+    await printed(db, make_press(tmp_path, make_feed(formats=("atom",))))
+
+    assert files.document_names(tmp_path) == ["terkini.atom"]
+
+
+async def test_the_same_state_is_the_same_bytes(db: Database, press: Press, tmp_path: Path) -> None:
+    await publish(db, 1, 2, 3)
+    await printed(db, press)
+    first = bytes_of(press)
+    for path in press.folder.iterdir():
+        path.unlink()
+    await printed(db, press, now=NOW + timedelta(hours=1))
+    await printed(db, press, now=NOW + STALE * 2)
+
+    assert bytes_of(press) == first
+    assert len(first) == 3
+
+
+async def test_a_lost_document_is_printed_again(db: Database, press: Press) -> None:
+    await publish(db, 1)
+    await printed(db, press)
+    (press.folder / "terkini.rss.doc").unlink()
+
+    assert "terkini.rss" in (await printed(db, press)).documents
+
+
+async def test_a_new_public_address_is_in_every_entry_at_once(db: Database, tmp_path: Path) -> None:
+    await publish(db, 1, url=None)
+    await printed(db, make_press(tmp_path))
+    moved = replace(make_press(tmp_path), site=replace(SITE, public_url="https://baru.example"))
+    await printed(db, moved)
+
+    document = files.read_document(tmp_path, "terkini.json")
+    assert document is not None
+    assert b"https://baru.example/articles/" in document.plain
+    assert SITE.public_url.encode() not in document.plain
