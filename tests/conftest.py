@@ -99,19 +99,32 @@ def migrated_postgres(postgres_server: str) -> str:
     return text
 
 
+@pytest.fixture
+def empty_postgres(postgres_server: str, migrated_postgres: str) -> Iterator[str]:
+    """A migrated, empty PostgreSQL."""
+    yield migrated_postgres
+    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name != "counters"]
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        emptied = "; ".join(f"DELETE FROM {table}" for table in tables)  # TRUNCATE takes ten times longer
+        admin.execute(f"SET search_path TO migrated; {emptied}; UPDATE counters SET value = 0")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated, empty database: a real SQLite file of the test's own, then a real PostgreSQL."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "syndicate.db")
-        yield f"sqlite:///{tmp_path}/syndicate.db"
-        return
-    url: str = request.getfixturevalue("migrated_postgres")
-    yield url
-    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name != "counters"]
-    with psycopg.connect(request.getfixturevalue("postgres_server"), autocommit=True) as admin:
-        emptied = "; ".join(f"DELETE FROM {table}" for table in tables)  # TRUNCATE takes ten times longer
-        admin.execute(f"SET search_path TO migrated; {emptied}; UPDATE counters SET value = 0")
+        return f"sqlite:///{tmp_path}/syndicate.db"
+    url: str = request.getfixturevalue("empty_postgres")
+    return url
+
+
+@pytest.fixture
+async def postgres_db(empty_postgres: str) -> AsyncIterator[Database]:
+    """For what only PostgreSQL can do: two transactions that write at once."""
+    database = Database(empty_postgres)
+    yield database
+    await database.aclose()
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ async def _write(db: Database, edition: Edition, stories: Sequence[Story], varia
 
 
 async def _still_ours(connection: AsyncConnection, edition: Edition) -> bool:
-    """True while the span is nobody else's. Locks the newsletter's cut, so that two slots can't take the same stories."""
+    """True while the span is nobody else's. Locks the newsletter's cut: two slots can't take the same stories."""
     cut = await changes.cursor(connection, cut_name(edition.newsletter), lock=True) or 0
     unfinished = await editions.unfinished(connection, newsletter=edition.newsletter)
     composing = [other.id for other in unfinished if other.state is EditionState.COMPOSING]

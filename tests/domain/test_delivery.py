@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syndicate.domain.delivery import (
+    ACCEPTED,
     PATIENCE,
     SETTLED,
     STEPS,
@@ -22,7 +23,7 @@ from syndicate.domain.delivery import (
     origins,
     step,
 )
-from tests.factories import ACCEPTED, DEFERRED, NOW, REFUSED, UNCERTAIN
+from tests.factories import DEFERRED, NOW, REFUSED, UNCERTAIN
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 SENDING = Standing(state=State.SENDING, attempt=2, first_due=NOW)

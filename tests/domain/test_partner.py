@@ -49,7 +49,7 @@ def test_a_change_has_its_name_on_the_wire() -> None:
 
 def test_a_key_is_shown_once_and_only_its_digest_is_kept() -> None:
     assert SHOWN.startswith(f"np_{NAME}_")
-    assert DIGEST == key_digest(SHOWN)
+    assert key_digest(SHOWN) == DIGEST
     assert key_id(SHOWN) == NAME
     assert key_fits(SHOWN, DIGEST)
 

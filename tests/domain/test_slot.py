@@ -93,7 +93,7 @@ def test_every_zone_has_one_slot_on_every_day_of_three_years(text: str) -> None:
 @given(
     st.sampled_from(ZONES),
     st.sampled_from(SCHEDULES),
-    st.datetimes(datetime(2025, 6, 1), datetime(2029, 1, 1), timezones=st.just(UTC)),
+    st.integers(0, 1300 * 24 * 60).map(lambda minutes: datetime(2025, 6, 1, tzinfo=UTC) + timedelta(minutes=minutes)),
 )
 def test_latest_and_next_slot_have_nothing_between_them(zone: str, text: str, now: datetime) -> None:
     schedule = parse_schedule(text)
@@ -187,9 +187,11 @@ def test_a_rhythm_we_cannot_read_is_refused_in_words(text: str, words: str) -> N
 @given(st.text(max_size=30))
 def test_reading_a_rhythm_ends_in_a_schedule_or_a_sentence(text: str) -> None:
     try:
-        assert parse_schedule(text)
+        said: object = parse_schedule(text)
     except ValueError as problem:
-        assert len(str(problem)) > 20
+        said = str(problem)
+
+    assert isinstance(said, Interval | WallTimes) or len(str(said)) > 20
 
 
 def test_a_day_that_never_comes_has_no_slot() -> None:

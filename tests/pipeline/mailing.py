@@ -8,7 +8,7 @@ from syndicate.domain.edition import Edition
 from syndicate.domain.partner import Endpoint
 from syndicate.domain.slot import Slot
 from syndicate.pipeline.compose import Studio, compose_edition, know_newsletters
-from syndicate.pipeline.dispatch import DispatchReport, Dispatcher, Postroom, Revocations
+from syndicate.pipeline.dispatch import Dispatcher, DispatchReport, Postroom, Revocations
 from syndicate.pipeline.enqueue import freeze_edition
 from syndicate.pipeline.reconcile import Exit
 from syndicate.ports import Mailer

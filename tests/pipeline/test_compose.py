@@ -1,7 +1,6 @@
 """Change log → edition: what was published since the last cut, once, and the same again after a crash."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from syndicate.domain.edition import Edition, EditionState
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Slot
 from syndicate.errors import Refused, StoreTrouble
-from syndicate.pipeline import compose as composing
 from syndicate.pipeline.compose import ComposeReport, Composition, Studio, compose_edition, know_newsletters
 from syndicate.pipeline.enqueue import (
     BATCH,
@@ -22,7 +20,7 @@ from syndicate.pipeline.enqueue import (
     hold_edition,
     release_edition,
 )
-from syndicate.store import audience, changes, editions, jobs, partners, sources
+from syndicate.store import articles, audience, changes, editions, jobs, partners, sources
 from syndicate.store.db import Database
 from tests.factories import NOW, SITE, add_reader, make_endpoint, make_newsletter
 from tests.pipeline.stories import publish, revise
@@ -59,7 +57,7 @@ class Desk:
     async def shown(self, edition: Edition, *, left_out: str = "") -> list[str]:
         async with self.db.read() as connection:
             ids = [s.article_id for s in await editions.stories(connection, edition.id) if s.left_out == left_out]
-            found = await composing.articles.by_ids(connection, ids)
+            found = await articles.by_ids(connection, ids)
         return [found[i].source_key for i in ids]
 
     async def job_keys(self) -> list[str]:
@@ -72,13 +70,13 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(db: Database) -> AsyncIterator[Desk]:
+async def desk(db: Database) -> Desk:
     await publish(db, 90)  # before the newsletter: never mailed
     await know_newsletters(db, [make_newsletter()])
     async with db.write() as connection:
         for number in range(3):
             await add_reader(connection, number)
-    yield Desk(db)
+    return Desk(db)
 
 
 async def test_an_edition_holds_what_was_published_since_the_last_cut(desk: Desk) -> None:

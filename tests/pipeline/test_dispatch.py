@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import delete
 
 from syndicate.channels.mail.maildir import MaildirConfig, MaildirMailer
-from syndicate.domain.delivery import Outcome
+from syndicate.domain.delivery import ACCEPTED, Outcome
 from syndicate.domain.edition import EditionState
 from syndicate.domain.token import Purpose, read_token, read_verp
 from syndicate.errors import StoreTrouble
@@ -23,8 +23,9 @@ from syndicate.pipeline.reconcile import Leaving, leave
 from syndicate.ports import Mail
 from syndicate.store import audience, editions, fence, jobs, ledger
 from syndicate.store.db import Database
+from syndicate.store.tables import deliveries
 from syndicate.store.tables import jobs as job_table
-from tests.factories import ACCEPTED, DEFERRED, NOW, REFUSED, RING, UNCERTAIN, ScriptedMailer
+from tests.factories import DEFERRED, NOW, REFUSED, RING, UNCERTAIN, ScriptedMailer
 from tests.pipeline.mailing import Postoffice, address
 
 DEADLINE = 10  # seconds: only to end a hang
@@ -94,7 +95,7 @@ async def test_what_the_channel_says_is_in_the_books(
 async def test_a_deferred_mail_is_tried_again_when_its_time_has_come_and_given_up_after_72_hours(
     db: Database, tmp_path: Path
 ) -> None:
-    office, mailer = office_of(db, tmp_path, {0: [DEFERRED] * 99})
+    office, _mailer = office_of(db, tmp_path, {0: [DEFERRED] * 99})
     edition = await office.freeze(1)
     waits = []
     while True:
@@ -170,7 +171,7 @@ async def test_the_fence_is_on_disk_before_the_wire(db: Database, tmp_path: Path
     await office.send(edition)
 
     assert len(seen) == 4
-    assert all(1 <= disk and 1 <= known for disk, known in seen)
+    assert all(disk >= 1 and known >= 1 for disk, known in seen)
     async with db.read() as connection:
         assert fence.disk_value(tmp_path / "fence") == await fence.value(connection, "here")
 
@@ -181,7 +182,7 @@ async def test_a_mail_is_marked_before_it_is_on_the_wire(db: Database, tmp_path:
 
     async def look(mails: Sequence[Mail]) -> None:
         async with db.read() as connection:
-            rows = await connection.execute(ledger.deliveries.select())
+            rows = await connection.execute(deliveries.select())
             marked.append({row.state for row in rows if row.id in {mail.delivery for mail in mails}})
 
     mailer.on_enter = look

@@ -1,6 +1,5 @@
 """Source → versions and the change log: every story once, its edits by how much they matter, nothing lost."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,8 +54,8 @@ class Room:
 
 
 @pytest.fixture
-async def room(db: Database, tmp_path: Path) -> AsyncIterator[Room]:
-    yield await Room(db, tmp_path).imported()
+async def room(db: Database, tmp_path: Path) -> Room:
+    return await Room(db, tmp_path).imported()
 
 
 async def test_a_new_story_is_published_and_asks_for_feeds_and_pushes(room: Room) -> None:
@@ -84,7 +83,8 @@ async def test_a_second_look_at_the_same_story_says_nothing(room: Room) -> None:
     [
         (
             {
-                "body_html": "<div><p>Harga cabai di pasar induk turun sejak pagi karena pasokan dari lereng kembali lancar.</p></div>"
+                "body_html": "<div><p>Harga cabai di pasar induk turun sejak pagi karena pasokan dari lereng kembali "
+                "lancar.</p></div>"
             },
             "updated",
             "cosmetic",

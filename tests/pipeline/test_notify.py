@@ -1,6 +1,5 @@
 """Change log → partners: in order, each once, newer over older, corrections and retractions included."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -56,11 +55,11 @@ class Portal:
 
 
 @pytest.fixture
-async def portal(db: Database) -> AsyncIterator[Portal]:
+async def portal(db: Database) -> Portal:
     await publish(db, 90)  # of before the endpoint: it is not told
     await know_endpoints(db, [make_endpoint()])
     await know_endpoints(db, [make_endpoint()])
-    yield Portal(db)
+    return Portal(db)
 
 
 async def test_every_change_is_told_once_and_in_order(portal: Portal) -> None:

@@ -11,8 +11,8 @@ from syndicate.channels.mail.maildir import MaildirConfig, MaildirMailer
 from syndicate.domain.audience import Subscriber
 from syndicate.domain.edition import Edition, EditionState
 from syndicate.domain.token import Keyring, Purpose, Token, make_token, name_number
-from syndicate.pipeline.dispatch import encode, unsubscribe_url, write_mail
 from syndicate.pipeline.dispatch import Letter as MailLetter
+from syndicate.pipeline.dispatch import encode, unsubscribe_url, write_mail
 from syndicate.pipeline.enqueue import cancel_edition, hold_edition
 from syndicate.pipeline.reconcile import (
     Leaving,
@@ -35,7 +35,7 @@ from tests.pipeline.mailing import numbers as numbers_of
 async def on_the_wire(office: Postoffice, edition: Edition, *, limit: int = 2, owner: str = "dead") -> list[Claimed]:
     """What a worker that is killed now leaves marked."""
     async with office.db.write() as connection:
-        span = {"edition_id": edition.id, "first": 1, "last": 10**9, "limit": limit, "now": NOW}
+        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**9, "limit": limit, "now": NOW}
         found = await ledger.claim(connection, owner=owner, **span)
         await ledger.mark(connection, [one.id for one in found], owner=owner, now=NOW)
     return found
@@ -65,7 +65,7 @@ async def test_a_folder_shows_what_was_taken_over_before_the_crash(db: Database,
     mailer = MaildirMailer(MaildirConfig(name="post", path=tmp_path / "mail"))
     office = Postoffice(db, tmp_path, mailer)
     edition = await office.freeze(4)
-    sent, unsent = await on_the_wire(office, edition)
+    sent, _unsent = await on_the_wire(office, edition)
     await deliver(office, mailer, edition, sent)
     report = await repair(db, office.room, alive=["a"], now=NOW)
     books = await office.books(edition)
@@ -212,7 +212,11 @@ async def test_links_that_are_none_of_ours_say_nothing(db: Database, tmp_path: P
     person = await reader(db)
 
     def link(ring: Keyring = RING, **changes: Any) -> str:
-        token = {"purpose": Purpose.UNSUBSCRIBE, "subscriber": person.id, "newsletter": name_number("pagi")}
+        token: dict[str, Any] = {
+            "purpose": Purpose.UNSUBSCRIBE,
+            "subscriber": person.id,
+            "newsletter": name_number("pagi"),
+        }
         return make_token(ring, Token(**token | {"generation": 0} | changes))
 
     texts: Sequence[str] = (

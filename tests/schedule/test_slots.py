@@ -68,7 +68,7 @@ async def test_missed_slots_fold_into_the_newest(db: Database) -> None:
 
 
 async def test_a_clock_set_back_fires_nothing_twice_and_nothing_older(db: Database) -> None:
-    every_hour = {"schedule": parse_schedule("0 * * * *")}
+    every_hour: dict[str, Any] = {"schedule": parse_schedule("0 * * * *")}
     names = [await fire(db, SIX + timedelta(hours=n), **every_hour) for n in range(4)]
     back = [await fire(db, SIX + timedelta(hours=n), **every_hour) for n in (-5, 0, 1, 2, 3)]
 
@@ -95,14 +95,14 @@ async def test_a_slot_more_than_two_hours_old_is_late(db: Database, jump: timede
 @pytest.mark.parametrize("day", ["2027-03-28", "2027-10-31"])
 async def test_a_day_with_a_clock_change_has_one_slot(db: Database, day: str) -> None:
     midnight = datetime.fromisoformat(day).replace(tzinfo=UTC) - timedelta(hours=2)
-    rhythm = {"schedule": parse_schedule("02:30"), "timezone": "Europe/Berlin"}
+    rhythm: dict[str, Any] = {"schedule": parse_schedule("02:30"), "timezone": "Europe/Berlin"}
     fired = [await fire(db, midnight + timedelta(minutes=15 * n), **rhythm) for n in range(40)]
 
     assert [name for name in fired if name and name.startswith(day)] == [f"{day}T0230"]
 
 
 async def test_an_interval_fires_by_itself_from_the_start(db: Database) -> None:
-    rhythm = {"schedule": parse_schedule("every 10 min")}
+    rhythm: dict[str, Any] = {"schedule": parse_schedule("every 10 min")}
     newsletter = make_newsletter(**rhythm)
     await begin_rhythms(db, [newsletter], node="a", now=NOW)
 

@@ -15,7 +15,6 @@ from tests.servers.http import Handler, Site, answer, serve
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 REPOSITORY = Path(__file__).resolve().parents[2]
-FIXTURES = REPOSITORY / ".." / "shared" / "fixtures"
 
 
 @pytest.fixture
@@ -39,10 +38,9 @@ async def client(site: Site) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def fixtures() -> Path:
-    if not FIXTURES.is_dir():
-        pytest.skip("the customer's recordings (../shared/fixtures) are not here")
-    return FIXTURES
+def fixtures(shared: Path) -> Path:
+    """The recordings of a real newsroom."""
+    return shared / "fixtures"
 
 
 MakeConfig = Callable[..., SourceConfig]

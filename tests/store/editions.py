@@ -10,7 +10,7 @@ from syndicate.store.db import Database
 from syndicate.store.ledger import Claimed, Settled
 from tests.factories import NOW, add_reader, make_edition
 
-ALL = {"first": 1, "last": 10**9, "limit": 50, "now": NOW}
+ALL: dict[str, Any] = {"first": 1, "last": 10**9, "limit": 50, "now": NOW}
 
 
 async def frozen_edition(db: Database, readers: int = 3, **changes: Any) -> Edition:

@@ -2,15 +2,17 @@
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
 
+from syndicate.domain.delivery import ACCEPTED
 from syndicate.domain.edition import EditionState
 from syndicate.store import audience, editions, fence, ledger
 from syndicate.store.db import Database
 from syndicate.store.tables import deliveries, subscribers, subscriptions
-from tests.factories import ACCEPTED, DEFERRED, NOW, REFUSED, UNCERTAIN
+from tests.factories import DEFERRED, NOW, REFUSED, UNCERTAIN
 from tests.store.editions import answered, claimed, frozen_edition, marked, states
 
 LATER = NOW + timedelta(minutes=2)
@@ -32,12 +34,11 @@ async def test_two_workers_never_get_the_same_delivery(db: Database) -> None:
     assert not {d.id for d in one} & {d.id for d in other}
 
 
-async def test_a_locked_delivery_is_passed_over_by_another_worker(db: Database) -> None:
-    if db.is_sqlite:
-        pytest.skip("SQLite has one writer at a time")
+async def test_a_locked_delivery_is_passed_over_by_another_worker(postgres_db: Database) -> None:
+    db = postgres_db  # SQLite has one writer at a time
     edition = await frozen_edition(db, 4)
     async with db.write() as connection:
-        span = {"edition_id": edition.id, "first": 1, "last": 10**9, "limit": 2, "now": NOW}
+        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**9, "limit": 2, "now": NOW}
         mine = await ledger.claim(connection, owner="a", **span)
         theirs = await claimed(db, edition, owner="b")  # while the first transaction is still open
 
@@ -124,7 +125,7 @@ async def test_a_deferred_delivery_is_claimed_again_when_its_time_has_come(db: D
     (one,) = await marked(db, edition)
     async with db.write() as connection:
         await ledger.settle(connection, [answered(one, DEFERRED)], owner="a", now=NOW)
-        span = {"edition_id": edition.id, "first": 1, "last": 10**9}
+        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**9}
         assert await ledger.open_left(connection, **span) == (1, NOW + timedelta(minutes=1))
 
     assert await claimed(db, edition) == []

@@ -17,8 +17,15 @@ LATER = NOW + timedelta(minutes=1)
 
 
 async def add(connection: AsyncConnection, story: str, kind: str = "published", *, seq: int, **more: Any) -> bool:
-    push = {"subject": f"article:{story}", "type": push_type(ChangeKind(kind)), "article_id": story}
-    common = {"id": 0, "endpoint": "portal", "seq": seq, "state": State.DUE, "attempt": 0, "first_due": NOW}
+    push: dict[str, Any] = {"subject": f"article:{story}", "type": push_type(ChangeKind(kind)), "article_id": story}
+    common: dict[str, Any] = {
+        "id": 0,
+        "endpoint": "portal",
+        "seq": seq,
+        "state": State.DUE,
+        "attempt": 0,
+        "first_due": NOW,
+    }
     return await partners.add_push(connection, Push(**common | push | more), at=NOW)
 
 

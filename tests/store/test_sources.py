@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from syndicate.domain.source import Look, Memory
 from syndicate.store import sources
@@ -62,8 +63,9 @@ async def test_a_suspended_source_waits_for_a_person(db: Database) -> None:
 async def test_a_first_import_is_over_when_it_is_whole_or_failed(db: Database) -> None:
     async with db.write() as connection:
         await sources.know(connection, ["a", "b", "c"], now=NOW)
-        for name, values in (("a", {"imported": True}), ("b", {"look": Look.FAILED})):
+        changes: dict[str, dict[str, Any]] = {"a": {"imported": True}, "b": {"look": Look.FAILED}}
+        for name, values in changes.items():
             state = await sources.get(connection, name)
             assert state is not None
-            await sources.save(connection, replace(state, **values))  # type: ignore[arg-type]
+            await sources.save(connection, replace(state, **values))
         assert await sources.importing(connection, ["a", "b", "c", "d"]) == ["c", "d"]
