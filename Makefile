@@ -19,11 +19,12 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.up
 up: $(VENV)/.up
 	$(BIN)/syndicate up
 
+# Four at a time, also on two cores: the long ones wait for a minute to come round.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 4 -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n 4 $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -119,12 +120,20 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+async def _end(database: Database) -> None:
+    """Closes it, and waits for the threads of connections that a test broke off: they still talk to the loop."""
+    await database.aclose()
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 30)
+
+
 @pytest.fixture
 async def postgres_db(empty_postgres: str) -> AsyncIterator[Database]:
     """For what only PostgreSQL can do: two transactions that write at once."""
     database = Database(empty_postgres)
     yield database
-    await database.aclose()
+    await _end(database)
 
 
 @pytest.fixture
@@ -132,7 +141,7 @@ async def db(migrated_url: str) -> AsyncIterator[Database]:
     """A migrated database."""
     database = Database(migrated_url)
     yield database
-    await database.aclose()
+    await _end(database)
 
 
 async def _migrate(url: str) -> None:

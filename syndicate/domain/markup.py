@@ -77,4 +77,5 @@ def excerpt(markup: str, limit: int = 240) -> str:
     text = " ".join(words(markup))
     if len(text) <= limit:
         return text
-    return text[: limit + 1].rsplit(" ", 1)[0].rstrip(" ,;:–-") + "…"
+    whole_words = text[: limit + 1].rpartition(" ")[0]
+    return (whole_words or text[:limit]).rstrip(" ,;:–-") + "…"

@@ -205,16 +205,20 @@ class Dispatcher:
         newsletter = self._room.newsletters[edition.newsletter]
         letter = Letter(edition=edition, newsletter=newsletter, variant=encode(edition, newsletter, rendering))
         span = {"edition_id": edition_id, "first": first, "last": last}
-        async with self._db.write() as connection:
-            await ledger.doubt_orphans(
-                connection, **span, owner=self._room.owner, in_flight=self._in_flight, now=self._room.clock.now()
-            )
+        await self._doubt_orphans(edition_id, first, last)
         while not self._draining and (claimed := await self._claim(edition_id, first, last)):
             await self._send_claimed(letter, claimed, report)
         async with self._db.read() as connection:
             left, report.again_at = await ledger.open_left(connection, **span)
             report.finished = left == 0
         return report
+
+    async def _doubt_orphans(self, edition_id: int, first: int, last: int) -> None:
+        """What an earlier try of this process marked and then broke off. Ids enter `_in_flight` before their mark."""
+        owner = self._room.owner
+        async with self._db.write() as connection:
+            marked = await ledger.marked_by(connection, edition_id=edition_id, first=first, last=last, owner=owner)
+            await ledger.doubt(connection, marked - self._in_flight, owner=owner, now=self._room.clock.now())
 
     async def _claim(self, edition_id: int, first: int, last: int) -> list[Claimed]:
         async with self._db.write() as connection:

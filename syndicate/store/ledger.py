@@ -160,19 +160,16 @@ async def abandon(connection: AsyncConnection, edition_id: int, *, alive: Iterab
     return await _doubt(connection, lost, "we stopped between handing it over and hearing the reply", now=now)
 
 
-async def doubt_orphans(
-    connection: AsyncConnection,
-    *,
-    edition_id: int,
-    first: int,
-    last: int,
-    owner: str,
-    in_flight: Iterable[int],
-    now: datetime,
-) -> int:
-    """What `owner` marked and then lost sight of through a failure of its own is uncertain."""
-    mine = and_(deliveries.c.edition_id == edition_id, deliveries.c.id.between(first, last))
-    mine = and_(mine, deliveries.c.owner == owner, ~among(connection, deliveries.c.id, in_flight))
+async def marked_by(connection: AsyncConnection, *, edition_id: int, first: int, last: int, owner: str) -> set[int]:
+    """The deliveries of a range that `owner` marked and has not settled."""
+    query = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id, deliveries.c.id.between(first, last))
+    mine = query.where(deliveries.c.state == State.SENDING.value, deliveries.c.owner == owner)
+    return {row.id for row in await connection.execute(mine)}
+
+
+async def doubt(connection: AsyncConnection, ids: Iterable[int], *, owner: str, now: datetime) -> int:
+    """What `owner` marked and then lost sight of through a failure of its own is uncertain. Returns how many."""
+    mine = and_(among(connection, deliveries.c.id, ids), deliveries.c.owner == owner)
     return await _doubt(connection, mine, "we failed between marking it and hearing the reply", now=now)
 
 
