@@ -21,10 +21,10 @@ up: $(VENV)/.up
 
 # Four at a time, also on two cores: the long ones wait for a minute to come round.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 4 -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n 4 --maxschedchunk 2 -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 4 $(ARGS)
+	$(BIN)/python -m pytest -n 4 --maxschedchunk 2 $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -21,6 +21,14 @@ POSTGRES = os.environ.get("SYNDICATE_TEST_POSTGRES", "postgresql://postgres@127.
 REQUIRED = frozenset(filter(None, os.environ.get("SYNDICATE_TEST_REQUIRE", "").split(",")))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the tests that wait for a minute to come round, one a worker (workers take two at a time)."""
+    waiting = [item for item in items if "end_to_end" in item.nodeid or "cli/test_up" in item.nodeid]
+    others = [item for item in items if item not in waiting]
+    first = [item for pair in zip(waiting, others, strict=False) for item in pair]
+    items[:] = first + others[len(waiting) :] + waiting[len(others) :]
+
+
 def absent(service: str, why: str) -> None:
     """Skips with the reason; where SYNDICATE_TEST_REQUIRE names the service, fails instead."""
     if service in REQUIRED:

@@ -123,9 +123,10 @@ async def _print(
     first = state.updated_at if state else now
     dates = [at for article in entries if (at := _modified(article, press.site)) is not None]
     updated = max(dates, default=first)
+    moved = max((article.changed_at for article in entries), default=updated)
     for one in press.formats_of(feed):
         fragments = await _fragments(db, entries, one, press.site, report, now=now)
-        document = _document(feed, one, press, fragments, updated=updated)
+        document = _document(feed, one, press, fragments, updated=updated, moved=moved)
         await asyncio.to_thread(files.write_document, press.folder, document)
         report.documents.append(document.name)
     saved = FeedState(
@@ -182,8 +183,14 @@ def _make(
     return made, bad
 
 
-def _document(feed: Feed, one: Format, press: Press, fragments: Sequence[Fragment], *, updated: datetime) -> Document:
-    """Joins the document and its gzip from kept pieces; the ETag names the manifest, not the bytes."""
+def _document(
+    feed: Feed, one: Format, press: Press, fragments: Sequence[Fragment], *, updated: datetime, moved: datetime
+) -> Document:
+    """Joins the document and its gzip from kept pieces; the ETag names the manifest, not the bytes.
+
+    `moved` is when its newest change came in: a back-dated story leaves `updated` alone, but a reader that asks with
+    If-Modified-Since only must not be told that nothing happened.
+    """
     bodies = [fragment.body for fragment in fragments]
     parts = one.parts(feed, press.site, bodies, updated=updated)
     plain = b"".join(parts)
@@ -193,7 +200,7 @@ def _document(feed: Feed, one: Format, press: Press, fragments: Sequence[Fragmen
         name=f"{feed.name}.{one.name}",
         media_type=one.media_type,
         etag=_digest([kept_flavour(one, press.site), _shape(feed, press), updated.isoformat(), *manifest]),
-        last_modified=int(updated.timestamp()),
+        last_modified=int(max(updated, moved).timestamp()),
         plain=plain,
         gzipped=gzip_document(plain, (squeezed.get(part) or squeeze(part) for part in parts)),
     )

@@ -50,7 +50,8 @@ class Database:
                 if connection.info.pop(RINGS, False):
                     self.jobs_added.set()
             finally:
-                connection.info.pop(RINGS, None)
+                if not connection.invalidated:  # by a cancellation amid a statement; to ask it would be an error then
+                    connection.info.pop(RINGS, None)
                 await _whole(connection.close())
 
     @asynccontextmanager

@@ -44,8 +44,8 @@ async def test_the_sample_delivers_and_a_second_start_mails_only_what_is_new(
         await eventually(lambda: delivered(house, editions=1), within=EDITION)
         outbox = (await client.get("/outbox")).text
         received = await eventually(lambda: webhooks(client, "edition.published"))
-        said = house.log.read_text("utf-8")
 
+    said = house.log.read_text("utf-8")
     assert all(reader in outbox for reader in SAMPLE_READERS)
     assert received["article.published"] >= 24
     assert all(f"{house.origin}{path}" in said for path in ("/feeds/", "/outbox", "/sample/receiver", "/editions/"))

@@ -1,5 +1,6 @@
 """A small newsroom with many subscribers, for runs that are killed and must end right."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from syndicate.settings import load, prepare_keys
 from syndicate.store import audience
 from syndicate.work import prepare
 
+WRITTEN = 1_790_000_000  # Unix seconds
 CONFIG = """
 store = "env:FAULT_STORE"
 
@@ -91,6 +93,7 @@ def lay_out(folder: Path, store: str, *, channel: str, stories: Iterable[int], s
     for number in stories:
         path = folder / "newsroom" / "kota" / f"kabar-{number}.md"
         path.write_text(STORY.format(number=number))
+        os.utime(path, (WRITTEN, WRITTEN))  # a file that is younger than a second waits for the next look
     prepare_keys(None, cwd=folder)
     return Project(folder=folder, environ={"FAULT_STORE": store})
 

@@ -16,7 +16,7 @@ from syndicate.formats import FORMATS
 from syndicate.pipeline.publish import STALE, Press, PublishReport, publish_feeds
 from syndicate.store import feeds, files
 from syndicate.store.db import Database
-from tests.factories import NOW, SITE, make_feed
+from tests.factories import NOW, SITE, make_content, make_feed
 from tests.pipeline.stories import publish, revise
 
 EKONOMI = make_feed(name="ekonomi", title="Ekonomi", selection=Selection(sections=frozenset({"ekonomi"})))
@@ -183,6 +183,20 @@ async def test_the_same_state_is_the_same_bytes(db: Database, press: Press, tmp_
 
     assert bytes_of(press) == first
     assert len(first) == 3
+
+
+async def test_a_back_dated_story_moves_last_modified(db: Database, press: Press) -> None:
+    await publish(db, 1)
+    await printed(db, press)
+    before = files.read_document(press.folder, "terkini.rss")
+    old = make_content(title="Lama", published=NOW - timedelta(days=90), updated=NOW - timedelta(days=90))
+    await publish(db, 2, content=old, changed_at=NOW + timedelta(hours=1))
+    await printed(db, press, now=NOW + timedelta(hours=1))
+    after = files.read_document(press.folder, "terkini.rss")
+
+    assert before is not None
+    assert after is not None
+    assert after.last_modified == int((NOW + timedelta(hours=1)).timestamp()) > before.last_modified
 
 
 async def test_a_lost_document_is_printed_again(db: Database, press: Press) -> None:

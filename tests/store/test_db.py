@@ -1,6 +1,7 @@
 """Transactions: whole or not at all, one writer at a time on SQLite, readers that can't write."""
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,8 @@ from syndicate.store import changes, jobs
 from syndicate.store.db import Database, insert_new, normal_url, upsert
 from syndicate.store.tables import cursors
 from tests.factories import NOW
+
+DEADLINE = 10  # seconds: only to end a hang
 
 
 async def place(db: Database, name: str = "a") -> int | None:
@@ -142,6 +145,9 @@ async def test_a_database_that_is_not_there_is_trouble_in_words(url: str) -> Non
         async with db.read():
             pass
     await db.aclose()
+    for thread in threading.enumerate():  # aiosqlite's own ends a moment after the failed opening
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, DEADLINE)
 
 
 def test_the_driver_is_ours_and_other_databases_are_refused() -> None:

@@ -59,7 +59,7 @@ class MaildirMailer:
 
     async def probe(self) -> str:
         """Whether the folder, or the nearest one above it that is there, may be written."""
-        there = next(folder for folder in (self._path / "tmp", *self._path.parents) if folder.exists())
+        there = next(folder for folder in (self._path / "tmp", self._path, *self._path.parents) if folder.exists())
         writable = await asyncio.to_thread(os.access, there, os.W_OK | os.X_OK)
         return "" if writable and there.is_dir() else f"{there} can't be written by us"
 
