@@ -55,7 +55,7 @@ def init(
     trouble = "" if url is None else asyncio.run(_look(path.resolve()))
     _say_what_next(folder, url)
     if trouble:
-        raise Refused(f"{url} {trouble}. The configuration is written; correct the url there, or try again later")
+        raise Refused(f"{trouble.rstrip('.')}. The configuration is written; correct the url there, or try again later")
 
 
 def _check_address(option: str, address: str | None) -> None:

@@ -252,31 +252,55 @@ class Dispatcher:
         """Mark, wire, outcome, for what fits into one call of the channel."""
         async with self._connections[letter.newsletter.channel]:
             marked_at = self._room.clock.now()
-            marked = await self._marks.join(tuple(one.id for one in part))
-            going = {one.id: one for one in part if one.id in marked}
-            silent = dict(going)  # no outcome yet
-            noted: list[asyncio.Task[None]] = []
-
-            def note(delivery: int, outcome: Outcome | None) -> None:
-                noted.append(asyncio.create_task(self._note(silent.pop(delivery), outcome, report)))
-
-            def may_send(delivery: int) -> bool:
-                person = going[delivery].subscriber.id
-                return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
-
+            ids = frozenset(one.id for one in part)
+            self._in_flight |= ids
             try:
-                mails: list[Mail] = []
-                for one in going.values():
-                    try:
-                        mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
-                    except ValueError as error:
-                        note(one.id, Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error)))
-                async for delivery, outcome in mailer.send(mails, may_send=may_send):
-                    note(delivery, outcome)
-            finally:  # a channel that fails half way leaves doubts, and nothing that looks as if it were under way
-                for number in list(silent):
-                    note(number, _INTERRUPTED)
-                await asyncio.gather(*noted)
+                marked = await self._marks.join(tuple(sorted(ids)))
+                going = {one.id: one for one in part if one.id in marked}
+                await self._send_marked(mailer, letter, going, report, marked_at=marked_at)
+            finally:
+                self._in_flight -= ids
+
+    async def _send_marked(
+        self,
+        mailer: Mailer,
+        letter: Letter,
+        going: Mapping[int, Claimed],
+        report: DispatchReport,
+        *,
+        marked_at: datetime,
+    ) -> None:
+        """Each mail that can be written goes out; each outcome is written down as soon as it is known."""
+        silent = dict(going)  # no outcome yet
+        noted: list[asyncio.Task[None]] = []
+
+        def note(delivery: int, outcome: Outcome | None) -> None:
+            noted.append(asyncio.create_task(self._note(silent.pop(delivery), outcome, report)))
+
+        def may_send(delivery: int) -> bool:
+            person = going[delivery].subscriber.id
+            return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
+
+        try:
+            mails = self._write(letter, going, note)
+            async for delivery, outcome in mailer.send(mails, may_send=may_send):
+                note(delivery, outcome)
+        finally:  # a channel that fails half way leaves doubts, and nothing that looks as if it were under way
+            for number in list(silent):
+                note(number, _INTERRUPTED)
+            await asyncio.gather(*noted)
+
+    def _write(
+        self, letter: Letter, going: Mapping[int, Claimed], note: Callable[[int, Outcome | None], None]
+    ) -> list[Mail]:
+        """The mails; one that no header can carry is refused on the spot."""
+        mails: list[Mail] = []
+        for one in going.values():
+            try:
+                mails.append(write_mail(self._room, letter, one.subscriber, delivery=one.id))
+            except ValueError as error:
+                note(one.id, Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=str(error)))
+        return mails
 
     async def _note(self, one: Claimed, outcome: Outcome | None, report: DispatchReport) -> None:
         """Writes an outcome down; None means that a fresh unsubscribe kept it off the wire."""

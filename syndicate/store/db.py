@@ -111,21 +111,10 @@ def _postgres_reader(url: URL) -> AsyncEngine:
 
 
 async def _connect(engine: AsyncEngine) -> AsyncConnection:
-    """A connection, whole: cancelled half-way, SQLAlchemy raises an error of its own and the cancellation is lost."""
-    opening = asyncio.ensure_future(_open(engine))
     try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await asyncio.wait({opening})
-        if opening.exception() is None:
-            await _whole(opening.result().close())
-        raise
+        return await engine.connect()
     except (DBAPIError, OSError) as error:
         raise StoreTrouble(f"the database {engine.url!r} can't be opened: {_reason(error)}") from error
-
-
-async def _open(engine: AsyncEngine) -> AsyncConnection:
-    return await engine.connect()
 
 
 def _reason(error: BaseException) -> str:

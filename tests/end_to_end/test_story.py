@@ -254,7 +254,7 @@ async def the_partner_gets_what_it_missed_and_lost_answers_twice(world: World, l
     await pushed(world, "Gereja tua dipugar", ("article.published", 1))
     await pushed(world, "Jalan desa diaspal", ("article.published", 2))
     for message in (lost, world.portal.about(world.ids["Pasar pagi pindah"])[-1]):
-        await eventually(lambda message=message: holds(tries(world, message) == 2))  # type: ignore[misc]
+        await eventually(lambda message=message: holds(tries(world, message) > 1))  # type: ignore[misc]
 
 
 async def the_third_edition_leaves_out_who_left(world: World) -> None:
