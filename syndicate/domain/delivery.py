@@ -94,6 +94,7 @@ class Outcome:
     retry_after: timedelta | None = None
     provider_ref: str = ""
     gone: bool = False  # pushes: 410, the endpoint is no more
+    doubtful: bool = False  # pushes: deferred, but it may have arrived (the answer was lost)
 
 
 ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED)

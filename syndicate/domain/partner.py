@@ -75,9 +75,9 @@ def plan_push(change: Change, unsent: tuple[tuple[int, ChangeKind], ...], *, eve
     dropped = tuple(number for number, _ in unsent)
     if change.kind is ChangeKind.WITHDRAWN or not wanted:
         return Plan(send=ChangeKind.WITHDRAWN if ever_sent else None, supersedes=dropped)
-    if not ever_sent:
-        return Plan(send=ChangeKind.PUBLISHED, supersedes=dropped)
     unsent_kinds = {kind for _, kind in unsent}
+    if not ever_sent or ChangeKind.PUBLISHED in unsent_kinds:
+        return Plan(send=ChangeKind.PUBLISHED, supersedes=dropped)
     if change.kind is ChangeKind.PUBLISHED or ChangeKind.RESTORED in unsent_kinds:
         return Plan(send=ChangeKind.RESTORED, supersedes=dropped)
     kind = ChangeKind.CORRECTED if ChangeKind.CORRECTED in unsent_kinds else change.kind

@@ -175,7 +175,8 @@ async def _push_one(
     after = _after(push, outcome, courier)
     now = courier.clock.now()
     async with db.write() as connection:
-        await partners.settle(connection, push.id, after, owner=courier.owner, now=now)
+        doubtful = outcome.doubtful
+        await partners.settle(connection, push.id, after, doubtful=doubtful, owner=courier.owner, now=now)
         if outcome.gone:
             report.disabled = f"it answered {outcome.code}: the address is no more"
             await partners.disable(connection, endpoint.name, report.disabled, now=now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -18,6 +18,7 @@ from syndicate.store.tables import endpoints, partner_keys, pushes
 
 _UNSENT = (State.DUE, State.CLAIMED, State.DEFERRED)
 _OPEN = (*_UNSENT, State.SENDING)
+_MAY_BE_THERE = or_(pushes.c.arrived, pushes.c.state == State.SENDING.value)  # what was on the wire may be there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ async def add_push(connection: AsyncConnection, push: Push, *, at: datetime) -> 
     """Writes a push down as `due`. False: this change was written down for this endpoint already."""
     row: dict[str, Any] = {"endpoint": push.endpoint, "seq": push.seq, "subject": push.subject, "type": push.type}
     row |= {"article_id": push.article_id, "edition_id": push.edition_id, "state": push.state.value}
-    row |= {"reason": "", "attempt": 0, "at": at, "first_due": push.first_due, "owner": "", "code": "", "text": ""}
+    row |= {"arrived": False, "reason": "", "attempt": 0, "at": at, "first_due": push.first_due}
+    row |= {"owner": "", "code": "", "text": ""}
     return await insert_new(connection, pushes, row)
 
 
@@ -91,11 +93,8 @@ async def unsent(connection: AsyncConnection, endpoint: str, subject: str) -> li
 
 async def ever_sent(connection: AsyncConnection, endpoint: str, subject: str) -> bool:
     """True when something about this article may have reached the endpoint and was not taken back since."""
-    query = select(pushes.c.type).where(
-        pushes.c.endpoint == endpoint,
-        pushes.c.subject == subject,
-        _in((State.ACCEPTED, State.SENDING, State.UNCERTAIN)),
-    )
+    there = or_(pushes.c.arrived.is_(True), pushes.c.state == State.SENDING.value)
+    query = select(pushes.c.type).where(pushes.c.endpoint == endpoint, pushes.c.subject == subject, there)
     last = await connection.scalar(query.order_by(pushes.c.id.desc()).limit(1))
     return last is not None and last != f"article.{ChangeKind.WITHDRAWN}"
 
@@ -140,9 +139,9 @@ async def mark(connection: AsyncConnection, identifier: int, *, owner: str) -> b
 
 
 async def settle(
-    connection: AsyncConnection, identifier: int, standing: Standing, *, owner: str, now: datetime
+    connection: AsyncConnection, identifier: int, standing: Standing, *, doubtful: bool, owner: str, now: datetime
 ) -> None:
-    """Writes an outcome down, if we still hold the push."""
+    """Writes an outcome down, if we still hold the push. `doubtful`: it may be with the partner all the same."""
     mine = and_(pushes.c.id == identifier, pushes.c.state == State.SENDING.value, pushes.c.owner == owner)
     final = standing.state is not State.DEFERRED
     await connection.execute(
@@ -150,6 +149,7 @@ async def settle(
         .where(mine)
         .values(
             state=standing.state.value,
+            arrived=or_(pushes.c.arrived, literal(doubtful or standing.state is State.ACCEPTED)),
             attempt=standing.attempt,
             not_before=standing.not_before,
             code=standing.code[:64],
@@ -163,7 +163,7 @@ async def settle(
 async def release(connection: AsyncConnection, ids: Iterable[int], *, owner: str) -> None:
     """Gives back what was claimed and has no outcome. Safe also for what was on the wire, as in `abandon`."""
     mine = and_(among(connection, pushes.c.id, ids), _in((State.CLAIMED, State.SENDING)), pushes.c.owner == owner)
-    await connection.execute(update(pushes).where(mine).values(state=State.DUE.value, owner=""))
+    await connection.execute(update(pushes).where(mine).values(state=State.DUE.value, owner="", arrived=_MAY_BE_THERE))
 
 
 async def abandon(connection: AsyncConnection, *, alive: Iterable[str]) -> None:
@@ -173,7 +173,7 @@ async def abandon(connection: AsyncConnection, *, alive: Iterable[str]) -> None:
     """
     held = _in((State.CLAIMED, State.SENDING))
     lost = and_(held, ~among(connection, pushes.c.owner, alive))
-    await connection.execute(update(pushes).where(lost).values(state=State.DUE.value, owner=""))
+    await connection.execute(update(pushes).where(lost).values(state=State.DUE.value, owner="", arrived=_MAY_BE_THERE))
 
 
 async def next_time(connection: AsyncConnection, endpoint: str) -> datetime | None:

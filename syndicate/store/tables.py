@@ -327,6 +327,7 @@ pushes = Table(
     Column("article_id", String(64)),
     Column("edition_id", BigInteger),
     Column("state", String(12), nullable=False),
+    Column("arrived", Boolean, nullable=False),  # it may be with the partner, whatever its state says
     Column("reason", String(24), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("at", Instant, nullable=False),  # of what it tells about

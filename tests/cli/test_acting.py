@@ -248,7 +248,7 @@ def refuse_first_push(paper: Path) -> None:
             far = datetime(2030, 1, 1, tzinfo=UTC)
             ((push, _),) = await partners.claim(connection, "portal", owner="test", limit=1, now=far)
             assert await partners.mark(connection, push.id, owner="test")
-            await partners.settle(connection, push.id, refused, owner="test", now=NOW)
+            await partners.settle(connection, push.id, refused, doubtful=False, owner="test", now=NOW)
 
     in_store(paper, work)
 

@@ -180,7 +180,7 @@ async def put_dead_letter(db: Database) -> int:
         await partners.add_push(connection, push, at=NOW)
         ((held, _),) = await partners.claim(connection, "portal", owner="a", limit=1, now=NOW)
         await partners.mark(connection, held.id, owner="a")
-        await partners.settle(connection, held.id, refused, owner="a", now=NOW)
+        await partners.settle(connection, held.id, refused, doubtful=False, owner="a", now=NOW)
     return held.id
 
 

@@ -1,5 +1,6 @@
 """Change log → partners: in order, each once, newer over older, corrections and retractions included."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,39 @@ async def test_a_story_withdrawn_before_it_was_sent_is_never_mentioned(portal: P
     await portal.tell()
 
     assert portal.pusher.tries == 0
+
+
+async def test_a_story_that_a_partner_refused_to_take_is_never_mentioned_when_withdrawn(portal: Portal) -> None:
+    await publish(portal.db, 1)
+    await portal.tell(DEFERRED)
+    await revise(portal.db, 1, WITHDRAWN)
+    await portal.tell()
+
+    assert portal.pusher.types() == []
+
+
+async def test_a_story_whose_answer_was_lost_is_withdrawn_over_there(portal: Portal) -> None:
+    await publish(portal.db, 1)
+    await portal.tell(replace(DEFERRED, doubtful=True))
+    await revise(portal.db, 1, title="Judul baru")
+    await portal.plan()
+    await revise(portal.db, 1, WITHDRAWN)
+    await portal.tell()
+
+    assert portal.pusher.types() == ["article.withdrawn"]
+
+
+async def test_what_was_on_the_wire_at_a_crash_is_withdrawn_over_there(portal: Portal) -> None:
+    await publish(portal.db, 1)
+    await portal.plan()
+    async with portal.db.write() as connection:
+        ((push, _),) = await partners.claim(connection, "portal", owner="dead", limit=1, now=NOW)
+        await partners.mark(connection, push.id, owner="dead")
+        await partners.abandon(connection, alive=["a"])
+    await revise(portal.db, 1, WITHDRAWN)
+    await portal.tell()
+
+    assert portal.pusher.types() == ["article.withdrawn"]
 
 
 async def test_a_story_that_leaves_the_selection_is_withdrawn_over_there(portal: Portal) -> None:

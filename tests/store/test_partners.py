@@ -37,7 +37,7 @@ async def settle(connection: AsyncConnection, push: Push, state: State, *, owner
     assert await partners.mark(connection, push.id, owner=owner)
     wait = LATER if state is State.DEFERRED else None
     after = Standing(state=state, attempt=1, first_due=NOW, not_before=wait, code="HTTP 200")
-    await partners.settle(connection, push.id, after, owner=owner, now=NOW)
+    await partners.settle(connection, push.id, after, doubtful=False, owner=owner, now=NOW)
 
 
 async def test_a_change_is_written_down_once_for_an_endpoint(db: Database) -> None:

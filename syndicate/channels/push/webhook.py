@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from syndicate.domain.delivery import Outcome, OutcomeKind
@@ -85,7 +86,8 @@ def _failure(failed: FetchFailed) -> Outcome:
     """A 2xx whose body was of no use is still a yes: our trouble with reading is no reason to send again."""
     if failed.status is not None and failed.status // 100 == 2:
         return Outcome(kind=OutcomeKind.ACCEPTED, code=f"HTTP {failed.status}")
-    return _deferred(failed.kind, failed.safe_words, failed.wait_seconds)
+    deferred = _deferred(failed.kind, failed.safe_words, failed.wait_seconds)
+    return replace(deferred, doubtful=failed.maybe_delivered and failed.status is None)
 
 
 def _deferred(code: str, text: str, seconds: float | None) -> Outcome:

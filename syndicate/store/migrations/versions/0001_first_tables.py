@@ -164,6 +164,7 @@ def upgrade() -> None:
         sa.Column("article_id", sa.String(length=64), nullable=True),
         sa.Column("edition_id", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("arrived", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(length=24), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
