@@ -45,7 +45,7 @@ class _Server:
         meant = 0 < size < len(self.body) / 10 if fresh else size > len(self.body) * 0.99
         if said["failed"] or not meant:
             raise BenchError(f"{self.url}: answers under load are not what was meant: {said}")
-        return said["requests"] / said["microseconds"] * 1_000_000, said["requests"]
+        return round(said["requests"] / said["microseconds"] * 1_000_000), said["requests"]
 
 
 class _Ours:
@@ -107,7 +107,7 @@ def _row(name: str, runs: Sequence[Run], counted: str, server: _Server) -> Row:
     assert other is not None
     return Row(
         name=name,
-        value=mine / other,
+        value=round(mine / other, 3),
         unit="× nginx",
         ours=mine,
         peer=other,

@@ -69,4 +69,4 @@ def _delivered(var: Path) -> bool:
 
 
 def _megabytes(process: subprocess.Popen[str]) -> float:
-    return pss_bytes(tree(process.pid)) / _MEGABYTE
+    return round(pss_bytes(tree(process.pid)) / _MEGABYTE, 1)

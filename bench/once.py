@@ -30,7 +30,7 @@ def measure() -> Row:
 def _idle_seconds(command: Sequence[str]) -> float:
     begun = perf_counter()
     jobs = _jobs(command)
-    seconds = perf_counter() - begun
+    seconds = round(perf_counter() - begun, 3)
     if jobs:
         raise BenchError("a slot fell due just now, so this was no idle call; measure again")
     return seconds

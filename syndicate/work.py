@@ -56,7 +56,7 @@ async def gather(app: App, name: str) -> GatherReport:
     report = await gather_source(
         app.db, config, source, site=app.site, media_folder=app.media_folder, now=app.clock.now()
     )
-    if report.changed or report.problem or report.problems:
+    if report.changed or ((report.problem or report.problems) and not report.repeats):
         log.info(
             "source.gathered",
             source=name,

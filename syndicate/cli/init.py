@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -91,9 +92,12 @@ async def _look(path: Path) -> str:
 
 
 def _say_what_next(folder: Path, url: str | None) -> None:
-    go = f"cd {folder} && " if folder.resolve() != Path.cwd() else ""
+    program = Path(sys.argv[0]).resolve() if "/" in sys.argv[0] else "syndicate"
     print("Next:")
-    print(f"  {go}syndicate check   # looks it over")
-    print(f"  {go}syndicate up      # runs it; the pages are at http://127.0.0.1:8080/feeds/")
+    if folder.resolve() != Path.cwd():
+        print(f"  cd {folder}")
+    print(f"  {program} check   # looks it over")
+    print(f"  {program} subscribers add ADDRESS NEWSLETTER   # nobody reads by mail yet")
+    print(f"  {program} up      # runs it; the pages are at http://127.0.0.1:8080/feeds/")
     if url is None:
         print(f"  Stories are files in {folder / 'newsroom'}.")

@@ -99,7 +99,7 @@ def _started(event: EventDict) -> str:
 def _gathered(event: EventDict) -> str:
     parts = [_counts(event, "story", ("published", "updated", "withdrawn", "restored")), event["problem"].rstrip(".")]
     if event["problems"]:
-        parts.append(f"{count(event['problems'], 'story')} could not be read (`syndicate sources list --problems`)")
+        parts.append(f"{count(event['problems'], 'story')} with a flaw (`syndicate sources list --problems`)")
     return f"{event['source']}: {'; '.join(filter(None, parts))}."
 
 

@@ -27,8 +27,8 @@ def once(context: typer.Context, *, json: show.Json = False, dry_run: show.DryRu
 
     Refused beside a running `up`, which does it all by itself.
 
-    Exit code 1: a source or a story could not be read, an article was left out of a feed, a mail is uncertain, or a
-    person is needed.
+    Exit code 1: a source could not be read or a story has a flaw, an article was left out of a feed, a mail is
+    uncertain, or a person is needed.
     """
     settings = settings_of(context, prepare=not dry_run)
     if not asyncio.run(_open(settings, json=json, dry_run=dry_run)):

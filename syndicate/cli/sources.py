@@ -157,5 +157,5 @@ def _sentence(report: dict[str, Any]) -> str:
         return f"{name}: {show.clean(report['problem'])}"
     kinds = ("published", "updated", "withdrawn", "restored")
     what = show.words(f"{report[kind]} {kind}" for kind in kinds if report[kind]) or "nothing new"
-    unread = f"; {show.count(len(report['problems']), 'story')} could not be read" if report["problems"] else ""
+    unread = f"; {show.count(len(report['problems']), 'story')} with a flaw" if report["problems"] else ""
     return f"{name}: {what}{unread}."

@@ -73,7 +73,7 @@ class Gathered:
     moved: Mapping[str, str] = field(default_factory=dict)  # old key → new key of the same story
     memory: Memory | None = None  # None: keep the old one
     problem: str = ""  # for the operator, in words
-    problems: tuple[str, ...] = ()  # stories that could not be read, one line each
+    problems: tuple[str, ...] = ()  # stories with a flaw, or not read at all, one line each
     retry_after: timedelta | None = None
     suspend: bool = False  # 410: don't come back by yourself
 

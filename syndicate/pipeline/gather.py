@@ -48,6 +48,7 @@ class GatherReport:
     restored: int = 0
     problem: str = ""
     problems: tuple[str, ...] = ()
+    repeats: bool = False  # the same trouble as at the last look
     ids: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +81,13 @@ async def gather_source(
     gathered = await source.gather(state.memory, now=now)
     found, left_out = _wanted(gathered.articles, state)
     await asyncio.to_thread(_keep_pictures, found, media_folder)
-    report = GatherReport(source=config.name, look=gathered.look, problem=gathered.problem, problems=gathered.problems)
+    report = GatherReport(
+        source=config.name,
+        look=gathered.look,
+        problem=gathered.problem,
+        problems=gathered.problems,
+        repeats=(gathered.problem, gathered.problems) == (state.problem, state.problems),
+    )
     look = _Look(
         config=config,
         site=site,

@@ -84,7 +84,7 @@ sources = Table(  # what we remember of each source between two looks
     Column("errors", Integer, nullable=False),  # in a row
     Column("look", String(12), nullable=False),
     Column("problem", Text, nullable=False),
-    Column("problems", Json, nullable=False),  # stories that could not be read
+    Column("problems", Json, nullable=False),  # stories with a flaw, one line each
     Column("suspended", Boolean, nullable=False),
     Column("left_out", Json, nullable=False),  # keys of stories that were too old for the first import
 )

@@ -151,7 +151,7 @@ def test_problems_of_sources_are_listed_with_each_story(cli: Cli, paper: Path) -
     gathered = cli("gather")
     listed = cli("sources", "list", "--problems")
 
-    assert (gathered.code, gathered.out) == (1, "newsroom: nothing new; 1 story could not be read.\n")
+    assert (gathered.code, gathered.out) == (1, "newsroom: nothing new; 1 story with a flaw.\n")
     assert "newsroom: cerita-7.md" in listed.out
 
 
