@@ -341,7 +341,7 @@ class Dispatcher:
                 async with self._db.write() as connection:
                     await write(connection)
             except (StoreTrouble, DBAPIError) as error:
-                log.warning("delivery.outcome_waits", deliveries=deliveries, problem=str(error).splitlines()[0])
+                log.warning("delivery.outcome_waits", deliveries=deliveries, problem=str(error).splitlines()[:1])
                 await asyncio.sleep(_PATIENT)
             else:
                 return

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.domain.delivery import State
+from syndicate.domain.delivery import Exclusion, State
 from syndicate.domain.edition import Books, Edition, EditionState
 from syndicate.domain.partner import EDITION_TYPE, Endpoint, Push
 from syndicate.domain.slot import Slot, is_late
@@ -45,15 +45,18 @@ async def freeze_edition(
         async with db.write() as connection:
             after = await editions.add_candidates(connection, edition, after=after, limit=_CHUNK, now=now)
     late = is_late(Slot(at=edition.slot_at, name=edition.slot), now)
+    why = "its slot was missed by more than two hours" if late else ""
     async with db.write() as connection:
         await changes.cursor(connection, cut_name(edition.newsletter), lock=True)  # nobody rewrites its content now
         if await editions.missing_candidates(connection, edition):
             raise StoreTrouble(f"edition {edition.id} misses candidates; it was not frozen and will be tried again")
         books = await editions.count_books(connection, edition.id)
-        frozen = await _freeze(connection, edition, late=late, now=now)
+        if await editions.withdrawn_stories(connection, edition.id):
+            why = why or "a story in it was withdrawn meanwhile"
+        frozen = await _freeze(connection, edition, hold=why, now=now)
         await editions.put_books(connection, edition.id, books)
         await changes.move_cursor(connection, cut_name(edition.newsletter), edition.cut_to)
-        if not late:
+        if not why:
             await _let_go(connection, frozen, endpoints, now=now)
     return FreezeReport(edition=frozen, books=books)
 
@@ -83,16 +86,16 @@ async def cancel_edition(db: Database, edition: Edition, *, why: str, now: datet
         if not done:
             raise Refused(f"the edition is {edition.state}; there is nothing left to cancel")
         await ledger.cancel_unsent(connection, edition.id, now=now)
+        await partners.exclude_subject(connection, f"edition:{edition.id}", Exclusion.CANCELLED, now=now)
 
 
-async def _freeze(connection: AsyncConnection, edition: Edition, *, late: bool, now: datetime) -> Edition:
+async def _freeze(connection: AsyncConnection, edition: Edition, *, hold: str, now: datetime) -> Edition:
     rendering = await editions.variant(connection, edition.id, VARIANT)
     if rendering is None:
         raise LookupError(f"edition {edition.id} has no rendering")
     digest = hashlib.sha256("\0".join((rendering.subject, rendering.html, rendering.text)).encode()).hexdigest()
-    state = EditionState.HELD if late else EditionState.FROZEN
-    why = "its slot was missed by more than two hours" if late else ""
-    values: dict[str, Any] = {"subject": rendering.subject, "content_hash": digest, "frozen_at": now, "why": why}
+    state = EditionState.HELD if hold else EditionState.FROZEN
+    values: dict[str, Any] = {"subject": rendering.subject, "content_hash": digest, "frozen_at": now, "why": hold}
     if not await editions.set_state(connection, edition.id, state, came_from=(EditionState.COMPOSING,), **values):
         raise Refused(f"edition {edition.id} was frozen by somebody else meanwhile")
     return replace(edition, state=state, **values)

@@ -28,7 +28,7 @@ from syndicate.domain.change import ChangeKind, change_kind
 from syndicate.domain.feed import Site
 from syndicate.domain.source import FoundArticle, Gathered, Look, SourceConfig, next_look
 from syndicate.ports import Source
-from syndicate.store import articles, changes, files, jobs, sources
+from syndicate.store import articles, changes, editions, files, jobs, sources
 from syndicate.store.db import Database
 from syndicate.store.sources import SourceState
 
@@ -140,11 +140,9 @@ def _same(story: FoundArticle, ids: dict[str, str], standing: dict[str, Article]
 
     A name that belongs to another story of the same look proves nothing (several stories may share a link).
     """
-    if story.key in ids:
-        return standing[ids[story.key]]
-    for alias in story.aliases:
-        other = standing.get(ids.get(alias, ""))
-        if other is not None and other.source_key not in look.keys:
+    for name in (story.key, *story.aliases):
+        other = standing.get(ids.get(name, ""))
+        if other is not None and (other.source_key == story.key or other.source_key not in look.keys):
             return other
     return None
 
@@ -158,7 +156,9 @@ async def _take_story(
         held = await _publish(connection, look, story, report)
     else:
         await _revise(connection, look, story, held, report)
-    names = {story.key, *story.aliases} - {held.source_key}
+        if held.source_key != story.key:  # known by another name: from now on it goes by this one
+            await articles.rename(connection, held, story.key)
+    names = {held.source_key, *story.aliases} - {story.key}
     await articles.add_aliases(connection, look.config.name, held.id, sorted(names))
 
 
@@ -199,7 +199,7 @@ async def _revise(
     if digest == new_digest:
         return
     churn = churn + 1 if story.content.updated <= held.content.updated else 0
-    if churn > CHURN_LIMIT:
+    if churn > CHURN_LIMIT and change_kind(held.content, story.content) is not ChangeKind.CORRECTED:
         return
     edit = edit_class(held.content, story.content)
     kind = change_kind(held.content, story.content)
@@ -220,6 +220,7 @@ async def _withdraw_gone(connection: AsyncConnection, look: _Look, gone: frozens
             away = replace(article, state=ArticleState.WITHDRAWN, changed_at=look.now, loud_at=look.now)
             report.withdrawn += 1
             await _log(connection, away, ChangeKind.WITHDRAWN, report)
+            await editions.hold_those_with(connection, article.id, f"{article.content.title!r} was withdrawn meanwhile")
     if report.withdrawn:
         await ask_for_publishing(connection, now=look.now)
 

@@ -145,13 +145,15 @@ async def leave(db: Database, way_out: Exit, leaving: Leaving, *, now: datetime)
     False: it was ended before. Saying it twice changes nothing.
     """
     name, person = leaving.newsletter.name, leaving.subscriber
-    async with db.write() as connection:
-        ended = await audience.unsubscribe(connection, name, person.id, now=now)
+    async with db.read() as connection:
         digest = await audience.digest_of(connection, person.id)
-    way_out.revocations.add(name, person.id, at=way_out.clock.now())
-    if ended:
+        active = await audience.is_active(connection, name, person.id)
+    if active:  # the journal first: if we stop in between, the next start ends the subscription from it
         departure = Departure(digest=digest, newsletter=name, reason="unsubscribed", at=now)
         await asyncio.to_thread(fence.note_departure, way_out.journal, departure)
+    async with db.write() as connection:
+        ended = await audience.unsubscribe(connection, name, person.id, now=now)
+    way_out.revocations.add(name, person.id, at=way_out.clock.now())
     return ended
 
 

@@ -130,6 +130,14 @@ async def unsubscribe(connection: AsyncConnection, newsletter: str, subscriber_i
     return done.rowcount == 1
 
 
+async def is_active(connection: AsyncConnection, newsletter: str, subscriber_id: int) -> bool:
+    """True while the person subscribes to the newsletter."""
+    query = select(subscriptions.c.state).where(
+        subscriptions.c.newsletter == newsletter, subscriptions.c.subscriber_id == subscriber_id
+    )
+    return await connection.scalar(query) == SubscriptionState.ACTIVE.value
+
+
 async def subscriptions_of(connection: AsyncConnection, subscriber_id: int) -> list[Subscription]:
     """Everything a person chose, ended ones included."""
     query = select(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id)

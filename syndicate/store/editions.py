@@ -9,12 +9,14 @@ from sqlalchemy import Row, and_, bindparam, case, delete, exists, func, insert,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syndicate.domain.article import ArticleState
 from syndicate.domain.audience import SubscriptionState
 from syndicate.domain.delivery import Exclusion, State
 from syndicate.domain.edition import Books, Edition, EditionState
 from syndicate.store.db import insert_new, upsert
 from syndicate.store.sets import among
 from syndicate.store.tables import (
+    articles,
     deliveries,
     edition_articles,
     edition_books,
@@ -127,6 +129,28 @@ async def set_state(
     here = and_(editions.c.id == identifier, editions.c.state.in_([s.value for s in came_from]))
     done = await connection.execute(update(editions).where(here).values(state=state.value, **values))
     return done.rowcount == 1
+
+
+async def hold_those_with(connection: AsyncConnection, article_id: str, why: str) -> None:
+    """Stops what is being sent with this article in it: a person says whether the rest still goes out."""
+    shown = select(edition_articles.c.edition_id).where(
+        edition_articles.c.article_id == article_id, edition_articles.c.left_out == ""
+    )
+    going = and_(editions.c.state == EditionState.FROZEN.value, editions.c.id.in_(shown))
+    await connection.execute(update(editions).where(going).values(state=EditionState.HELD.value, why=why))
+
+
+async def withdrawn_stories(connection: AsyncConnection, identifier: int) -> list[str]:
+    """Ids of the articles an edition shows that the newsroom has withdrawn."""
+    query = select(edition_articles.c.article_id).join(articles, articles.c.id == edition_articles.c.article_id)
+    rows = await connection.execute(
+        query.where(
+            edition_articles.c.edition_id == identifier,
+            edition_articles.c.left_out == "",
+            articles.c.state == ArticleState.WITHDRAWN.value,
+        )
+    )
+    return [row.article_id for row in rows]
 
 
 async def put_content(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, select, update
+from sqlalchemy import Row, and_, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,7 +46,7 @@ async def add(
     now: datetime,
     not_before: datetime | None = None,
 ) -> None:
-    """Asks for work. A job with this key that is waiting already is enough; one that is running will run again."""
+    """Asks for work. A waiting job with this key is enough; a running one will run again, a dead one is tried anew."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     due = not_before or now
     row = {"lane": lane, "kind": kind, "key": key, "ref": dict(ref), "state": _PENDING, "attempt": 0, "asked": 1}
@@ -54,7 +54,8 @@ async def add(
     earlier = func.least(jobs.c.not_before, new.excluded.not_before)
     if connection.dialect.name == "sqlite":
         earlier = func.min(jobs.c.not_before, new.excluded.not_before)
-    again = {"asked": jobs.c.asked + 1, "not_before": earlier}
+    attempt = case((jobs.c.state == _DEAD, 0), else_=jobs.c.attempt)
+    again = {"asked": jobs.c.asked + 1, "not_before": earlier, "state": _PENDING, "attempt": attempt}
     await connection.execute(new.on_conflict_do_update(index_elements=["key"], set_=again))
     connection.info[RINGS] = True
 

@@ -287,7 +287,7 @@ def _outcome_row(one: Settled, now: datetime) -> dict[str, Any]:
         "attempt": standing.attempt,
         "not_before": instant(standing.not_before, None),
         "code": standing.code[:64],
-        "text": standing.text[:500],
+        "text": standing.text.replace("\0", "")[:500],  # PostgreSQL takes no NUL, and a relay may say anything
         "ref": standing.provider_ref[:200],
         "settled_at": instant(now, None) if final else None,
     }

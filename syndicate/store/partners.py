@@ -106,6 +106,13 @@ async def exclude(connection: AsyncConnection, ids: Iterable[int], reason: Exclu
     await connection.execute(changed)
 
 
+async def exclude_subject(connection: AsyncConnection, subject: str, reason: Exclusion, *, now: datetime) -> None:
+    """Drops the waiting pushes about one thing, to whichever endpoint."""
+    here = and_(pushes.c.subject == subject, _in(_UNSENT))
+    changed = update(pushes).where(here).values(state=State.EXCLUDED.value, reason=reason.value, settled_at=now)
+    await connection.execute(changed)
+
+
 async def claim(
     connection: AsyncConnection, endpoint: str, *, owner: str, limit: int, now: datetime
 ) -> list[tuple[Push, datetime]]:
@@ -153,7 +160,7 @@ async def settle(
             attempt=standing.attempt,
             not_before=standing.not_before,
             code=standing.code[:64],
-            text=standing.text[:500],
+            text=standing.text.replace("\0", "")[:500],
             owner="",
             settled_at=now if final else None,
         )

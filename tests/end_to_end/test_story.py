@@ -240,7 +240,7 @@ async def a_kill_while_the_partner_is_silent(world: World, process: Process) -> 
     await eventually(lambda: holds(5 < second_of_minute() < 55))  # no mail is on the wire then
     world.portal.mood = Mood.SILENT
     world.write_story("gereja", "Gereja tua dipugar", "Gereja tua dipugar mulai pekan ini.")
-    await eventually(lambda: holds(world.portal.told[-1].data["title"] == "Gereja tua dipugar"))
+    await eventually(lambda: holds(world.portal.told[-1].data.get("title") == "Gereja tua dipugar"))
 
     process.kill()
     await process.wait()

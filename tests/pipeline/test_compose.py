@@ -89,6 +89,15 @@ async def test_an_edition_holds_what_was_published_since_the_last_cut(desk: Desk
     assert (first, second) == (["k2", "k1"], ["k3"])
 
 
+async def test_a_story_withdrawn_between_composing_and_freezing_holds_the_edition(desk: Desk) -> None:
+    await publish(desk.db, 1)
+    report = await desk.compose()
+    await revise(desk.db, 1, ChangeKind.WITHDRAWN)
+    edition = await desk.freeze(report)
+
+    assert (edition.state, edition.why) == (EditionState.HELD, "a story in it was withdrawn meanwhile")
+
+
 async def test_knowing_a_newsletter_again_does_not_move_its_cut(desk: Desk) -> None:
     await publish(desk.db, 1)
     await know_newsletters(desk.db, [make_newsletter()])

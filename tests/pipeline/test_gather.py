@@ -8,13 +8,14 @@ import pytest
 
 from syndicate.domain.article import CHURN_LIMIT, Article, ArticleState, article_id
 from syndicate.domain.change import Change
+from syndicate.domain.edition import EditionState
 from syndicate.domain.source import Look, Media, Memory
 from syndicate.pipeline import gather as step
 from syndicate.pipeline.gather import FIRST_IMPORT, GatherReport, gather_source
-from syndicate.store import articles, changes, jobs, sources
+from syndicate.store import articles, changes, editions, jobs, sources
 from syndicate.store.db import Database
 from syndicate.store.sources import SourceState
-from tests.factories import NOW, SITE, ScriptedSource, SetClock, make_config
+from tests.factories import NOW, SITE, ScriptedSource, SetClock, make_config, make_edition
 
 
 class Room:
@@ -153,6 +154,39 @@ async def test_a_renamed_story_keeps_its_id_and_its_old_place_is_free(room: Room
     assert moved.id == article_id("lintas", "a")
     assert (await room.story("a")).id not in (moved.id, article_id("lintas", "b"))
     assert await room.kinds() == ["published", "published"]
+
+
+async def test_a_story_known_by_another_name_is_withdrawn_under_its_new_key(room: Room) -> None:
+    room.source.publish("lama", aliases=("/a",))
+    await room.look()
+    before = await room.story("lama")
+    room.source.withdraw("lama")
+    room.source.publish("baru", aliases=("/a",))
+    await room.look()
+    moved = await room.story("baru")
+    room.source.withdraw("baru")
+    await room.look()
+
+    after = await room.story("baru")
+    assert (moved.id, moved.state) == (before.id, ArticleState.PUBLISHED)
+    assert (after.id, after.state) == (before.id, ArticleState.WITHDRAWN)
+
+
+async def test_a_withdrawal_holds_the_editions_that_are_being_sent_with_the_story(room: Room) -> None:
+    room.source.publish("a")
+    await room.look()
+    story = await room.story("a")
+    async with room.db.write() as connection:
+        edition = await editions.begin(connection, make_edition(state=EditionState.FROZEN))
+        shown = editions.Story(article_id=story.id, version=1, position=0, left_out="")
+        await editions.put_content(connection, edition.id, [shown], [])
+    room.source.withdraw("a")
+    await room.look()
+
+    async with room.db.read() as connection:
+        held = await editions.get(connection, edition.id)
+    assert held is not None
+    assert (held.state, "withdrawn" in held.why) == (EditionState.HELD, True)
 
 
 async def test_a_changed_guid_with_the_same_link_is_the_same_story(room: Room) -> None:
