@@ -17,7 +17,7 @@ _CORRECTION = re.compile(r"\b(RALAT|KOREKSI|HAK JAWAB)\b")
 
 
 class Edit(StrEnum):
-    """How much an edit matters. Only a major one is announced again."""
+    """How much an edit matters. A cosmetic one leaves the date alone; none of them mails a story again."""
 
     FIRST = "first"
     COSMETIC = "cosmetic"  # whitespace, caption, picture data: readers need not be told
@@ -98,7 +98,7 @@ def public_id(host: str, year: int, identifier: str) -> str:
 
 
 def content_hash(content: Content) -> str:
-    """Tells versions apart by what a reader can see. Dates are left out: a touched page is not an edited story."""
+    """Tells versions apart. Dates are left out: a touched page is not an edited story."""
     picture = content.picture
     record = [
         content.title,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from syndicate.errors import AddressProblem
 
-# Dot-atom of RFC 5322 §3.2.3 without the characters that mean something to shells, SMTP and LIKE when misused.
+# Dot-atom of RFC 5322 §3.2.3 that begins and ends harmlessly (no option of a program, no dot), 64 octets at most.
 _LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9!#$&'*+/=?^_`{|}~.-]{0,62}[A-Za-z0-9_+=~-])?")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -24,7 +24,7 @@ class SubscriptionState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Subscriber:
-    """A person who reads by mail. `generation` numbers their links: raising it revokes the older ones."""
+    """A person who reads by mail. `generation` stands in their links; unsubscribing never asks for it."""
 
     id: int
     address: str

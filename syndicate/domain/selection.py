@@ -21,7 +21,7 @@ def path_slugs(names: tuple[str, ...]) -> frozenset[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """OR inside a key, AND across keys; an empty key asks for nothing. `exclude` is a Selection without one."""
+    """OR inside a key, AND across keys; an empty key asks for nothing. In `exclude` one match rules out."""
 
     sections: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()

@@ -1,8 +1,8 @@
 """Slots: the moments a newsletter is for. Each exists once, whatever clocks, restarts and summer time do.
 
-Daily and weekly slots are named by the newsletter's local wall time, without offset, so the hour that comes twice
-in autumn makes one slot and the hour that is skipped in spring still makes one (an hour later on the clock).
-Intervals are named by their UTC instant.
+Daily slots are named by the newsletter's local wall time, without offset, so the hour that comes twice in autumn
+makes one slot and the hour that is skipped in spring still makes one (an hour later on the clock). A weekly round-up
+is named by its ISO week, so moving it within a week makes no second one. Intervals are named by their UTC instant.
 """
 
 import re

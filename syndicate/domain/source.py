@@ -57,7 +57,7 @@ class Look(StrEnum):
 class Memory:
     """What a source wants back at the next look (validators, body hash, file stamps). Opaque to all others.
 
-    It is saved in the same transaction as the articles it belongs to, never ahead of them.
+    It is saved after the articles it belongs to, never ahead of them.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Links that need no password: each names one person, one purpose and one newsletter, and can't be forged or altered.
 
 A token is `base64url(version · key id · subscriber · newsletter · generation · MAC)`, 44 characters: short enough to
-keep List-Unsubscribe on one line (RFC 8058 §3.1). Every purpose has a key of its own, so a forwarded mail's
-unsubscribe link can't open the preferences. VERP tokens are lower-case base32, since mail systems fold case.
+keep List-Unsubscribe on one line (RFC 8058 §3.1). Every purpose has a key of its own, so a link made
+for one thing can't do another. VERP tokens are lower-case base32, since mail systems fold case.
 """
 
 import base64

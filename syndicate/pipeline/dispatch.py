@@ -1,9 +1,9 @@
 """Deliveries → subscribers. The mark `sending` is on disk before the first byte is on the wire.
 
-A batch of an edition is claimed; then, for each free connection, up to eight deliveries are marked in one transaction
-that re-checks consent, suppression, owner and hold; the fence is raised and synced; each mail goes out; each outcome
-is written down. Marks and outcomes are group-committed: while one commit runs, the next one gathers company. What a
-crash leaves marked is uncertain and never silently sent again.
+A batch of an edition is claimed; then, for each free connection, as many deliveries as one call of the channel takes
+(8 by SMTP) are marked in one transaction that re-checks consent, suppression, owner and hold; the fence is raised and
+synced; each mail goes out; each outcome is written down. Marks and outcomes are group-committed: while one commit
+runs, the next one gathers company. What a crash leaves marked is uncertain and never silently sent again.
 """
 
 import asyncio

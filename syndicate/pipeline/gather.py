@@ -1,7 +1,7 @@
 """Source → article versions and the change log.
 
-One look at a newsroom becomes versions and changes. What the source remembers (its validators) is saved with the last
-of the stories it belongs to, so a crash in between costs a second look and never a story.
+One look at a newsroom becomes versions and changes. What the source remembers (its validators) is saved after
+the stories it belongs to, so a crash in between costs a second look and never a story.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
-"""Change log → pushes → partners, and editions to partners' sites. In order, each once, corrections and kills included.
+"""Change log → pushes → partners, and editions to partners' sites. In order, corrections and kills included.
 
 Planning reads on from each endpoint's own place in the change log. Sending keeps strict order per article: a newer
-version takes the place of an older unsent one, a retraction goes first. A partner that is down for three days loses
-nothing; one that is slow keeps nobody else waiting, since every endpoint has a job of its own.
+version takes the place of an older unsent one, and retractions go before other stories. A push may be tried again
+after its answer was lost: its id is the same, so the partner drops the double. A partner that is down for three days
+loses nothing; one that is slow keeps nobody else waiting, since every endpoint has a job of its own.
 """
 
 import hashlib
