@@ -54,7 +54,7 @@ class Content:
     title: str
     summary: str
     body_html: str
-    published: datetime
+    published: datetime  # never in the future: sources clamp it, there is no embargo yet
     updated: datetime
     url: str | None = None  # the newsroom's own page, if it has one
     authors: tuple[str, ...] = ()

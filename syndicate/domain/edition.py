@@ -59,7 +59,8 @@ def choose_stories(
 ) -> Choice:
     """Articles first published (or first restored) in the span, in their newest version at the cut, newest first.
 
-    Updates never mail again, nor does a story that an earlier edition of this newsletter told or left out (`told`).
+    Updates never mail again, nor does a story that an earlier edition of this newsletter told or left out (`told`),
+    be it cancelled later. A story that is edited into the Selection afterwards is no news either.
     A story withdrawn by the cut stays out, and so does a first import, unless its source says that it may be mailed.
     `newest` maps article ids to how they stand at the cut.
     """

@@ -22,8 +22,8 @@ class Newsletter:
     subject: str = "{title}: {lead}"  # {title} {date} {lead}: replaced once, nothing else is
     language: str = "id"
     description: str = ""
-    min: int = 1
-    max: int = 15
+    min: int = 1  # stories, below which a slot is skipped (with skip_empty); they wait for the next one
+    max: int = 15  # stories; what is beyond is left out for good
     skip_empty: bool = True
     reply_to: str = ""
 

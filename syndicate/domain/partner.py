@@ -39,7 +39,10 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
-    """One thing to one endpoint. Pushes with the same `subject` go strictly one after the other."""
+    """One thing to one endpoint. Pushes with the same `subject` go strictly one after the other.
+
+    One that is refused, by the partner or after 72 h, is a dead letter: it stays and can be replayed by a person.
+    """
 
     id: int
     endpoint: str

@@ -278,6 +278,7 @@ def _keep_pictures(found: Sequence[FoundArticle], folder: Path) -> None:
 def _after(state: SourceState, config: SourceConfig, gathered: Gathered, *, now: datetime) -> SourceState:
     """The source's row after this look."""
     failed = gathered.look is Look.FAILED
+    silent = gathered.look is Look.UNCHANGED and not gathered.problems  # a 304 says nothing about single stories
     errors = state.errors + 1 if failed else 0
     return replace(
         state,
@@ -288,6 +289,6 @@ def _after(state: SourceState, config: SourceConfig, gathered: Gathered, *, now:
         errors=errors,
         look=gathered.look,
         problem=gathered.problem,
-        problems=gathered.problems if not failed else state.problems,
+        problems=state.problems if failed or silent else gathered.problems,
         suspended=gathered.suspend,
     )
