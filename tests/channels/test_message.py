@@ -315,6 +315,7 @@ def test_the_self_test_passes_here() -> None:
 
 
 def test_the_self_test_notices_a_writer_that_leaves_names_bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By hand: the self-test must notice writers that are broken, and ours are not.
     monkeypatch.setattr(headers, "_phrase_field", lambda name, words, tail: f"{name}: {words} {tail}\r\n")
 
     with pytest.raises(ConfigError, match="self-test failed"):
