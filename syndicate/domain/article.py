@@ -5,7 +5,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,7 +14,12 @@ from syndicate.domain.markup import plain_text, words
 
 CHURN_LIMIT = 24  # edits whose only sign is our own hash; after that a restless page is left alone
 MAJOR_SHARE = 0.10  # share of words that makes an edit major
-_CORRECTION = re.compile(r"\b(RALAT|KOREKSI|HAK JAWAB)\b")
+# A notice stands at the start of a line or in brackets; "IHSG KENA KOREKSI" is a headline about shares.
+_NOTICE = re.compile(
+    r"^\W*(?:RALAT\b|(?:KOREKSI|HAK JAWAB)\b(?!\s+[A-Z]{2})|(?i:ralat|koreksi|hak jawab)\s*(?:[:\])–—-]|$))"
+    r"|[(\[]\s*(?i:ralat|koreksi|hak jawab)\s*[)\]]",
+    re.MULTILINE,
+)
 
 
 class Edit(StrEnum):
@@ -63,6 +69,9 @@ class Content:
     language: str = "id"
     picture: Picture | None = None
     flags: tuple[str, ...] = ()  # what we had to guess or mend, e.g. "date_guess"
+    dateline: str = ""  # "MALANG POSCO MEDIA, MALANG"; it also stays in the body
+    initials: tuple[str, ...] = ()  # of who wrote and edited it, from the last line: "(rex/aim)"
+    provenance: Mapping[str, str] = field(default_factory=dict, hash=False)  # field → channel it came from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +154,7 @@ def sort_time(published: datetime, first_seen: datetime, *, baseline: bool) -> d
 
 
 def _notices(content: Content) -> int:
-    return len(_CORRECTION.findall(content.title + "\n" + plain_text(content.body_html)))
+    return len(_NOTICE.findall(content.title + "\n" + plain_text(content.body_html)))
 
 
 def _label(content: Content) -> tuple[object, ...]:

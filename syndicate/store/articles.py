@@ -205,12 +205,12 @@ def _article(row: Row[Any]) -> Article:
 
 
 def _record(content: Content) -> dict[str, Any]:
-    record = asdict(content)
+    record = asdict(content) | {"provenance": dict(content.provenance)}
     return record | {"published": content.published.isoformat(), "updated": content.updated.isoformat()}
 
 
 def _content(record: Mapping[str, Any]) -> Content:
-    lists: Sequence[str] = ("authors", "sections", "tags", "flags")
-    data = {**record, **{name: tuple(record[name]) for name in lists}}
+    lists: Sequence[str] = ("authors", "sections", "tags", "flags", "initials")
+    data = {**record, **{name: tuple(record.get(name, ())) for name in lists}}
     data |= {name: datetime.fromisoformat(record[name]) for name in ("published", "updated")}
     return Content(**(data | {"picture": Picture(**record["picture"]) if record["picture"] else None}))

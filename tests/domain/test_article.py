@@ -70,6 +70,31 @@ def test_a_correction_notice_makes_the_change_a_correction_only_when_it_is_new()
     assert not is_correction(noted, plain)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "RALAT Berita kemarin keliru",
+        "Ralat: nama wali kota",
+        "Koreksi – tahun yang benar 2025",
+        "KOREKSI: angka kerugian",
+        "HAK JAWAB dari Dinas Pasar",
+        "[Ralat] Pasar buka pukul lima",
+        "Pasar buka pukul lima (KOREKSI)",
+    ],
+)
+def test_a_notice_of_the_press_code_is_a_correction_however_it_is_written(words: str) -> None:
+    assert is_correction(make_content(), make_content(title=words))
+    assert is_correction(make_content(), make_content(body_html=f"<p>Kalimat pertama.</p><p>{words}</p>"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["IHSG KENA KOREKSI TAJAM", "KOREKSI HARGA SAHAM BERLANJUT", "Pasar menunggu koreksi harga", "Meralat: ucap"],
+)
+def test_a_correction_of_prices_is_none_of_ours(words: str) -> None:
+    assert not is_correction(make_content(), make_content(title=words))
+
+
 def test_the_word_correction_inside_another_word_is_none() -> None:
     assert not is_correction(make_content(), make_content(title="RALATAN pasar"))
 

@@ -1,0 +1,47 @@
+"""One story, one article: what to believe when the same story comes through another channel of its newsroom.
+
+A channel says less than another by its nature (gather.md §2.1): feeds mix sections with tags, show no lead picture,
+no time of the last edit, and only the first page of a long story. That is no edit of the newsroom's.
+"""
+
+from dataclasses import replace
+
+from syndicate.domain.article import Content
+from syndicate.domain.markup import words
+
+_WORTH = {"rest": 3, "page": 2, "feed": 1}  # of a channel's word about a field; the newsroom's own record knows best
+_FIELDS = (
+    *("title", "summary", "body_html", "published", "updated", "url", "authors", "sections", "tags", "language"),
+    *("picture", "dateline", "initials"),
+)
+_MIXED = ("sections", "tags", "picture", "updated", "summary", "language")  # a lesser channel can't tell these
+
+
+def merged(held: Content, shown: Content) -> Content:
+    """The best value of each field: `shown`, but what a better channel told us before and this one can't know.
+
+    Provenance goes with each value. Content without provenance (folders) is taken as it is.
+    """
+    kept = [name for name in _FIELDS if _lesser(name, held, shown) and _says_less(name, held, shown)]
+    values = {name: getattr(held, name) for name in kept}
+    provenance = {**shown.provenance, **{name: held.provenance[name] for name in kept}}
+    return replace(shown, **values, provenance=provenance)
+
+
+def _lesser(name: str, held: Content, shown: Content) -> bool:
+    before, after = held.provenance.get(name, ""), shown.provenance.get(name, "")
+    return _WORTH.get(after, 0) < _WORTH.get(before, 0)
+
+
+def _says_less(name: str, held: Content, shown: Content) -> bool:
+    if name in _MIXED or getattr(shown, name) in ("", (), None, getattr(held, name)):
+        return True
+    if name in ("body_html", "dateline", "initials"):
+        return _is_part(words(shown.body_html), words(held.body_html))
+    return False
+
+
+def _is_part(some: list[str], whole: list[str]) -> bool:
+    """True when the shorter text is the beginning of the longer one: an excerpt, or its first page."""
+    cut = [word.rstrip("…") for word in some if word.rstrip("…")]
+    return cut == whole[: len(cut)]
