@@ -86,10 +86,10 @@ def enable(
 ) -> None:
     """Switch an endpoint on again that had answered 410.
 
-    What was left out meanwhile isn't pushed again.
+    What waited when it answered so isn't pushed; what has changed since then is.
     """
     with_app(context, lambda app: _enable(app, endpoint))
-    print(f"{endpoint} is pushed to again, with what happens from now on.")
+    print(f"{endpoint} is pushed to again, also with what changed while it was off.")
 
 
 def _endpoint(found: dict[str, Any]) -> str:
@@ -149,13 +149,11 @@ async def _revoke(app: "App", name: str, identifier: str) -> None:
 
 
 async def _enable(app: "App", name: str) -> None:
-    from syndicate.store import partners
+    from syndicate.pipeline.notify import enable_endpoint
 
     if name not in app.endpoints:
         raise NotFound("endpoint", name, known=tuple(app.endpoints))
-    async with app.db.write() as connection:
-        if not await partners.enable(connection, name):
-            raise Refused(f"{name} is not switched off")
+    await enable_endpoint(app.db, name, now=app.clock.now())
 
 
 async def _pushes(app: "App", *, dead: bool, limit: int) -> tuple[list["PushLine"], str]:

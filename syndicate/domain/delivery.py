@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-PATIENCE = timedelta(hours=72)  # a delivery put off for longer is given up
-
 
 class State(StrEnum):
     """Where a delivery stands in the ledger."""
@@ -32,7 +30,7 @@ class Happening(StrEnum):
     CLAIM = "claim"  # a worker takes it
     RELEASE = "release"  # the worker is gone or gives it back; nothing was sent
     MARK = "mark"  # the last check passed; the wire is next
-    EXCLUDE = "exclude"  # unsubscribed, suppressed, retracted, cancelled …; nothing is on the wire
+    EXCLUDE = "exclude"  # unsubscribed, suppressed, cancelled …; nothing is on the wire
     ACCEPT = "accept"
     DEFER = "defer"
     REFUSE = "refuse"
@@ -47,7 +45,6 @@ class Exclusion(StrEnum):
 
     UNSUBSCRIBED = "unsubscribed"
     SUPPRESSED = "suppressed"
-    RETRACTED = "retracted"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"  # pushes: a newer version goes instead
     ENDPOINT_DISABLED = "endpoint_disabled"  # pushes: the partner's address answered 410
@@ -72,7 +69,6 @@ STEPS: Mapping[tuple[State, Happening], State] = {
     (State.UNCERTAIN, Happening.RETRY): State.DUE,
     (State.REFUSED, Happening.RETRY): State.DUE,
 }
-SETTLED = frozenset({State.ACCEPTED, State.REFUSED, State.UNCERTAIN, State.EXCLUDED})
 
 
 class OutcomeKind(StrEnum):
@@ -136,14 +132,14 @@ def origins(happening: Happening) -> tuple[State, ...]:
     return tuple(state for state, what in STEPS if what is happening)
 
 
-def advance(standing: Standing, outcome: Outcome, *, now: datetime, again_at: datetime | None) -> Standing:
+def advance(standing: Standing, outcome: Outcome, *, again_at: datetime | None) -> Standing:
     """The row after the channel's answer.
 
-    `again_at` is when another try would be made (see retry.py). A deferral past 72 h, or without another try,
-    is refused as expired.
+    `again_at` is when retry.py would try again after a deferral. None: it gives up, so the deferral is a refusal with
+    the code `expired`.
     """
     happening = _HAPPENS[outcome.kind]
-    expired = happening is Happening.DEFER and (again_at is None or again_at - standing.first_due > PATIENCE)
+    expired = happening is Happening.DEFER and again_at is None
     if expired:
         happening = Happening.REFUSE
     return Standing(

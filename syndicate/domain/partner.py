@@ -4,15 +4,19 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from syndicate.domain.change import Change, ChangeKind
 from syndicate.domain.delivery import State
 from syndicate.domain.selection import Selection
 
 _KEY = re.compile(r"np_([a-z2-7]{8})_([A-Za-z0-9_-]{43})")
+_ARTICLE = "article."
 EDITION_TYPE = "edition.published"
+_WEIGHTIEST_FIRST = (ChangeKind.PUBLISHED, ChangeKind.RESTORED, ChangeKind.CORRECTED, ChangeKind.UPDATED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,23 @@ class Push:
 
 def push_type(kind: ChangeKind) -> str:
     """The name of a change on the wire."""
-    return f"article.{kind.value}"
+    return f"{_ARTICLE}{kind.value}"
+
+
+WITHDRAWN_TYPE = push_type(ChangeKind.WITHDRAWN)
+
+
+def push_kind(wire_type: str) -> ChangeKind:
+    """The change that such a name on the wire tells of."""
+    return ChangeKind(wire_type.removeprefix(_ARTICLE))
+
+
+class Heard(StrEnum):
+    """What may have reached a partner about a story. A push whose answer was lost counts: better told twice."""
+
+    NOTHING = "nothing"  # at most a withdrawal of a story that it never got
+    STORY = "story"  # it has the story
+    WITHDRAWAL = "withdrawal"  # it had the story and was told to take it down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,22 +89,36 @@ class Plan:
     supersedes: tuple[int, ...]  # ids of unsent pushes that are dropped
 
 
-def plan_push(change: Change, unsent: tuple[tuple[int, ChangeKind], ...], *, ever_sent: bool, wanted: bool) -> Plan:
-    """Newer beats older. An unsent `published` that is edited goes as `published`; one that is withdrawn not at all.
+def plan_push(change: Change, unsent: tuple[tuple[int, ChangeKind], ...], *, heard: Heard, wanted: bool) -> Plan:
+    """Newer beats older: the change takes the place of `unsent`, the waiting pushes of the same article.
 
-    `unsent` are the waiting pushes of the same article; `ever_sent`: something of it may have reached the partner;
-    `wanted`: the endpoint's Selection holds the article now. What left the Selection is withdrawn over there.
+    - A story that is new to the partner is `published`, one that was withdrawn over there comes back as `restored`.
+    - A withdrawal goes only to a partner that has the story, or that may have missed the last withdrawal.
+    - What leaves the endpoint's Selection (`wanted` is False) is withdrawn over there.
     """
     dropped = tuple(number for number, _ in unsent)
+    kinds = {kind for _, kind in unsent}
     if change.kind is ChangeKind.WITHDRAWN or not wanted:
-        return Plan(send=ChangeKind.WITHDRAWN if ever_sent else None, supersedes=dropped)
-    unsent_kinds = {kind for _, kind in unsent}
-    if not ever_sent or ChangeKind.PUBLISHED in unsent_kinds:
-        return Plan(send=ChangeKind.PUBLISHED, supersedes=dropped)
-    if change.kind is ChangeKind.PUBLISHED or ChangeKind.RESTORED in unsent_kinds:
-        return Plan(send=ChangeKind.RESTORED, supersedes=dropped)
-    kind = ChangeKind.CORRECTED if ChangeKind.CORRECTED in unsent_kinds else change.kind
-    return Plan(send=kind, supersedes=dropped)
+        missed = heard is Heard.WITHDRAWAL and ChangeKind.WITHDRAWN in kinds
+        needed = heard is Heard.STORY or missed
+        return Plan(send=ChangeKind.WITHDRAWN if needed else None, supersedes=dropped)
+    kind = change.kind
+    if heard is Heard.NOTHING:
+        kind = ChangeKind.PUBLISHED
+    elif heard is Heard.WITHDRAWAL or kind is ChangeKind.PUBLISHED:
+        kind = ChangeKind.RESTORED
+    return Plan(send=kind_instead(kind, kinds), supersedes=dropped)
+
+
+def kind_instead(newest: ChangeKind, dropped: Iterable[ChangeKind]) -> ChangeKind:
+    """How a push is called that goes in the place of older unsent ones: it says what they would have said, too.
+
+    An unsent `published` that is edited goes as `published`, and a correction is not lost under a later update.
+    A withdrawal stays one.
+    """
+    if newest is ChangeKind.WITHDRAWN:
+        return newest
+    return min((newest, *(kind for kind in dropped if kind in _WEIGHTIEST_FIRST)), key=_WEIGHTIEST_FIRST.index)
 
 
 def new_key(identifier: bytes, secret: bytes) -> tuple[str, str, str]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.domain.delivery import Exclusion, State
+from syndicate.domain.delivery import Exclusion
 from syndicate.domain.edition import Books, Edition, EditionState
-from syndicate.domain.partner import EDITION_TYPE, Endpoint, Push
+from syndicate.domain.partner import Endpoint
 from syndicate.domain.slot import Slot, is_late
 from syndicate.errors import Refused, StoreTrouble
 from syndicate.pipeline.compose import VARIANT, cut_name
+from syndicate.pipeline.notify import plan_edition
 from syndicate.store import changes, editions, jobs, ledger, partners
 from syndicate.store.db import Database
 
@@ -62,7 +63,7 @@ async def freeze_edition(
 
 
 async def hold_edition(db: Database, edition: Edition, *, why: str) -> None:
-    """Stops an edition at once: nothing more is handed over; what is on the wire ends by itself."""
+    """Stops an edition at once: no mail or push more is handed over; what is on the wire ends by itself."""
     async with db.write() as connection:
         going = (EditionState.FROZEN,)
         if not await editions.set_state(connection, edition.id, EditionState.HELD, came_from=going, why=why):
@@ -70,10 +71,11 @@ async def hold_edition(db: Database, edition: Edition, *, why: str) -> None:
 
 
 async def release_edition(db: Database, edition: Edition, endpoints: Sequence[Endpoint], *, now: datetime) -> None:
-    """A person's word that a held edition may go out."""
+    """A person's word that a held edition may go out. The 72 h of what is unsent begin now."""
     async with db.write() as connection:
         held = (EditionState.HELD,)
-        if not await editions.set_state(connection, edition.id, EditionState.FROZEN, came_from=held, why=""):
+        values: dict[str, Any] = {"why": "", "released_at": now}
+        if not await editions.set_state(connection, edition.id, EditionState.FROZEN, came_from=held, **values):
             raise Refused(f"the edition is {edition.state}; only one on hold can be released")
         await _let_go(connection, edition, endpoints, now=now)
 
@@ -86,11 +88,11 @@ async def cancel_edition(db: Database, edition: Edition, *, why: str, now: datet
         if not done:
             raise Refused(f"the edition is {edition.state}; there is nothing left to cancel")
         await ledger.cancel_unsent(connection, edition.id, now=now)
-        await partners.exclude_subject(connection, f"edition:{edition.id}", Exclusion.CANCELLED, now=now)
+        await partners.exclude_edition(connection, edition.id, Exclusion.CANCELLED, now=now)
 
 
 async def _freeze(connection: AsyncConnection, edition: Edition, *, hold: str, now: datetime) -> Edition:
-    rendering = await editions.variant(connection, edition.id, VARIANT)
+    rendering = await editions.rendering(connection, edition.id, VARIANT)
     if rendering is None:
         raise LookupError(f"edition {edition.id} has no rendering")
     digest = hashlib.sha256("\0".join((rendering.subject, rendering.html, rendering.text)).encode()).hexdigest()
@@ -111,7 +113,7 @@ async def _let_go(
         )
     for endpoint in endpoints:
         if edition.newsletter in endpoint.newsletters:
-            await _tell(connection, edition, endpoint, now=now)
+            await plan_edition(connection, edition, endpoint, now=now)
 
 
 async def ask_for_mailing(connection: AsyncConnection, edition_id: int, *, now: datetime) -> bool:
@@ -122,20 +124,3 @@ async def ask_for_mailing(connection: AsyncConnection, edition_id: int, *, now: 
         ref = {"edition": edition_id, "first": start, "last": min(start + BATCH - 1, last)}
         await jobs.add(connection, lane="bulk", kind="mail", key=f"mail:{edition_id}:{start}", ref=ref, now=now)
     return span is not None
-
-
-async def _tell(connection: AsyncConnection, edition: Edition, endpoint: Endpoint, *, now: datetime) -> None:
-    push = Push(
-        id=0,
-        endpoint=endpoint.name,
-        subject=f"edition:{edition.id}",
-        seq=0,
-        type=EDITION_TYPE,
-        state=State.DUE,
-        attempt=0,
-        edition_id=edition.id,
-        first_due=now,
-    )
-    await partners.add_push(connection, push, at=now)
-    key, ref = f"push:{endpoint.name}", {"endpoint": endpoint.name}
-    await jobs.add(connection, lane="push", kind="push", key=key, ref=ref, now=now)

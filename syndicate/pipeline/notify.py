@@ -1,9 +1,9 @@
 """Change log → pushes → partners, and editions to partners' sites. In order, corrections and kills included.
 
 Planning reads on from each endpoint's own place in the change log. Sending keeps strict order per article: a newer
-version takes the place of an older unsent one, and retractions go before other stories. A push may be tried again
-after its answer was lost: its id is the same, so the partner drops the double. A partner that is down for three days
-loses nothing; one that is slow keeps nobody else waiting, since every endpoint has a job of its own.
+version takes the place of an older unsent one, and withdrawals go before other stories. A push may be tried again
+after its answer was lost: its id is the same, so the partner drops the double. A partner that is down for less than
+three days loses nothing; one that is slow keeps nobody else waiting, since every endpoint has a job of its own.
 """
 
 import hashlib
@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syndicate.domain.article import Article
 from syndicate.domain.change import Change
 from syndicate.domain.delivery import Exclusion, Outcome, OutcomeKind, Standing, State, advance
+from syndicate.domain.edition import Edition
 from syndicate.domain.feed import Site
-from syndicate.domain.partner import Endpoint, Push, plan_push, push_type
-from syndicate.domain.retry import given_up, next_push
+from syndicate.domain.partner import EDITION_TYPE, WITHDRAWN_TYPE, Endpoint, Push, plan_push, push_type
+from syndicate.domain.retry import next_push
 from syndicate.errors import Refused
 from syndicate.formats.digest import holes_filled
 from syndicate.formats.wording import article_url, image_of
@@ -71,6 +72,24 @@ async def plan_pushes(db: Database, endpoints: Sequence[Endpoint], *, now: datet
     return planned
 
 
+async def plan_edition(connection: AsyncConnection, edition: Edition, endpoint: Endpoint, *, now: datetime) -> None:
+    """Writes down that an endpoint is to be told of an edition: once, however often that is held and released."""
+    push = Push(
+        id=0,
+        endpoint=endpoint.name,
+        subject=f"edition:{edition.id}",
+        seq=0,
+        type=EDITION_TYPE,
+        state=State.DUE,
+        attempt=0,
+        edition_id=edition.id,
+        first_due=now,
+    )
+    if not await partners.add_push(connection, push, at=now):
+        await partners.renew(connection, endpoint.name, edition.id, now=now)
+    await ask_for_pushing(connection, endpoint.name, now=now)
+
+
 async def push_due(db: Database, endpoint: Endpoint, courier: Courier) -> NotifyReport:
     """Sends what is due to one endpoint. After three deferrals in a row it is left alone until later."""
     report = NotifyReport(endpoint=endpoint.name)
@@ -113,6 +132,14 @@ async def replay_push(db: Database, identifier: int, *, now: datetime) -> str:
     return endpoint
 
 
+async def enable_endpoint(db: Database, endpoint: str, *, now: datetime) -> None:
+    """A person's word that an endpoint is there again after a 410. Raises Refused when it was not switched off."""
+    async with db.write() as connection:
+        if not await partners.enable(connection, endpoint, now=now):
+            raise Refused(f"{endpoint} is not switched off")
+        await ask_for_pushing(connection, endpoint, now=now)
+
+
 async def ask_for_pushing(connection: AsyncConnection, endpoint: str, *, now: datetime) -> None:
     """One job for everything that waits for an endpoint."""
     key, ref = f"push:{endpoint}", {"endpoint": endpoint}
@@ -140,10 +167,10 @@ async def _plan_change(
     connection: AsyncConnection, endpoint: Endpoint, change: Change, article: Article, *, now: datetime
 ) -> bool:
     subject = f"article:{change.article_id}"
-    sent = await partners.ever_sent(connection, endpoint.name, subject)
+    heard = await partners.heard(connection, endpoint.name, subject)
     wanted = endpoint.selection.holds(article) and article.announced
     waiting = await partners.unsent(connection, endpoint.name, subject)
-    plan = plan_push(change, tuple(waiting), ever_sent=sent, wanted=wanted)
+    plan = plan_push(change, tuple(waiting), heard=heard, wanted=wanted)
     await partners.exclude(connection, plan.supersedes, Exclusion.SUPERSEDED, now=now)
     if plan.send is None:
         return False
@@ -186,11 +213,15 @@ async def _push_one(
 
 
 def _after(push: Push, outcome: Outcome, courier: Courier) -> Standing:
-    now = courier.clock.now()
-    again = next_push(push.attempt + 1, now=now, retry_after=outcome.retry_after, chance=courier.chance())
-    worth = None if given_up(push.first_due, again) else again
     standing = Standing(state=State.SENDING, attempt=push.attempt, first_due=push.first_due)
-    return advance(standing, outcome, now=now, again_at=worth)
+    again = next_push(
+        push.attempt + 1,
+        first_due=push.first_due,
+        now=courier.clock.now(),
+        retry_after=outcome.retry_after,
+        chance=courier.chance(),
+    )
+    return advance(standing, outcome, again_at=again)
 
 
 async def _parcel(db: Database, push: Push, at: datetime, site: Site) -> Parcel | Outcome:
@@ -222,7 +253,7 @@ async def _article_data(db: Database, push: Push, site: Site) -> Mapping[str, ob
         "updated": max(content.updated, content.published).isoformat(),
         "note": article.note,
     }
-    if push.type == "article.withdrawn":
+    if push.type == WITHDRAWN_TYPE:
         return data
     data |= {"summary": content.summary, "content_html": content.body_html, "authors": list(content.authors)}
     data |= {"sections": list(content.sections), "tags": list(content.tags), "picture": _picture(article, site)}
@@ -242,7 +273,7 @@ async def _edition_data(db: Database, push: Push, site: Site) -> Mapping[str, ob
     number = push.edition_id or 0
     async with db.read() as connection:
         edition = await editions.get(connection, number)
-        rendering = await editions.variant(connection, number, VARIANT)
+        rendering = await editions.rendering(connection, number, VARIANT)
     if edition is None or rendering is None:
         raise LookupError(f"edition {number} of push {push.id} is not there")
     url = edition_url(site, edition.newsletter, edition.slot)

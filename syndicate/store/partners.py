@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Row, and_, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from syndicate.domain.change import ChangeKind
 from syndicate.domain.delivery import Exclusion, Happening, Standing, State, origins
-from syndicate.domain.partner import Push
+from syndicate.domain.edition import EditionState
+from syndicate.domain.partner import WITHDRAWN_TYPE, Heard, Push, kind_instead, push_kind, push_type
 from syndicate.store.db import insert_new, upsert
 from syndicate.store.sets import among
-from syndicate.store.tables import endpoints, partner_keys, pushes
+from syndicate.store.tables import editions, endpoints, partner_keys, pushes
 
 _UNSENT = (State.DUE, State.CLAIMED, State.DEFERRED)
 _OPEN = (*_UNSENT, State.SENDING)
@@ -88,15 +89,16 @@ async def unsent(connection: AsyncConnection, endpoint: str, subject: str) -> li
     query = select(pushes.c.id, pushes.c.type).where(
         pushes.c.endpoint == endpoint, pushes.c.subject == subject, _in(_UNSENT)
     )
-    return [(row.id, ChangeKind(row.type.removeprefix("article."))) for row in await connection.execute(query)]
+    return [(row.id, push_kind(row.type)) for row in await connection.execute(query)]
 
 
-async def ever_sent(connection: AsyncConnection, endpoint: str, subject: str) -> bool:
-    """True when something about this article may have reached the endpoint and was not taken back since."""
-    there = or_(pushes.c.arrived.is_(True), pushes.c.state == State.SENDING.value)
-    query = select(pushes.c.type).where(pushes.c.endpoint == endpoint, pushes.c.subject == subject, there)
-    last = await connection.scalar(query.order_by(pushes.c.id.desc()).limit(1))
-    return last is not None and last != f"article.{ChangeKind.WITHDRAWN}"
+async def heard(connection: AsyncConnection, endpoint: str, subject: str) -> Heard:
+    """What may have reached the endpoint about this article."""
+    query = select(pushes.c.type).where(pushes.c.endpoint == endpoint, pushes.c.subject == subject, _MAY_BE_THERE)
+    told = [row.type for row in await connection.execute(query.order_by(pushes.c.id))]
+    if all(one == WITHDRAWN_TYPE for one in told):
+        return Heard.NOTHING
+    return Heard.WITHDRAWAL if told[-1] == WITHDRAWN_TYPE else Heard.STORY
 
 
 async def exclude(connection: AsyncConnection, ids: Iterable[int], reason: Exclusion, *, now: datetime) -> None:
@@ -106,43 +108,46 @@ async def exclude(connection: AsyncConnection, ids: Iterable[int], reason: Exclu
     await connection.execute(changed)
 
 
-async def exclude_subject(connection: AsyncConnection, subject: str, reason: Exclusion, *, now: datetime) -> None:
-    """Drops the waiting pushes about one thing, to whichever endpoint."""
-    here = and_(pushes.c.subject == subject, _in(_UNSENT))
+async def exclude_edition(connection: AsyncConnection, edition_id: int, reason: Exclusion, *, now: datetime) -> None:
+    """Drops the waiting pushes about an edition, to whichever endpoint."""
+    here = and_(pushes.c.edition_id == edition_id, _in(_UNSENT))
     changed = update(pushes).where(here).values(state=State.EXCLUDED.value, reason=reason.value, settled_at=now)
     await connection.execute(changed)
+
+
+async def renew(connection: AsyncConnection, endpoint: str, edition_id: int, *, now: datetime) -> None:
+    """A waiting push about an edition that was held may be tried at once, and its 72 h begin now."""
+    await _renew(connection, and_(pushes.c.endpoint == endpoint, pushes.c.edition_id == edition_id), now=now)
 
 
 async def claim(
     connection: AsyncConnection, endpoint: str, *, owner: str, limit: int, now: datetime
 ) -> list[tuple[Push, datetime]]:
-    """Takes the next pushes of an endpoint with the time of what they tell, retractions first.
+    """Takes the next pushes of an endpoint with the time of what they tell, withdrawals first.
 
-    Strict order per subject: a push is claimable only when no earlier one of its subject is open.
+    Strict order per subject: a push is claimable only when no earlier one of its subject is open; and not while it
+    waits for a person, because its endpoint is switched off or its edition held.
     """
+    await _supersede(connection, endpoint, now=now)
     earlier = aliased(pushes)
-    blocked = exists().where(
-        *(earlier.c.endpoint == pushes.c.endpoint, earlier.c.subject == pushes.c.subject),
-        *(earlier.c.id < pushes.c.id, earlier.c.state.in_([s.value for s in _OPEN])),
-    )
+    blocked = exists().where(_follows(pushes, earlier), earlier.c.state.in_([s.value for s in _OPEN]))
     ready = or_(pushes.c.not_before.is_(None), pushes.c.not_before <= now)
-    first = pushes.c.type != f"article.{ChangeKind.WITHDRAWN}"
+    first = pushes.c.type != WITHDRAWN_TYPE
     picked = select(pushes.c.id).where(
-        pushes.c.endpoint == endpoint, _in(origins(Happening.CLAIM)), ready, ~blocked, ~_disabled(endpoint)
+        pushes.c.endpoint == endpoint, _in(origins(Happening.CLAIM)), ready, ~blocked, ~_waits_for_a_person()
     )
     picked = picked.order_by(first, pushes.c.id).limit(limit).with_for_update(skip_locked=True)
     taken = update(pushes).where(pushes.c.id.in_(picked.scalar_subquery()))
     rows = await connection.execute(taken.values(state=State.CLAIMED.value, owner=owner).returning(pushes))
-    found = sorted(rows.all(), key=lambda row: (row.type != f"article.{ChangeKind.WITHDRAWN}", row.id))
+    found = sorted(rows.all(), key=lambda row: (row.type != WITHDRAWN_TYPE, row.id))
     return [(_push(row), row.at) for row in found]
 
 
 async def mark(connection: AsyncConnection, identifier: int, *, owner: str) -> bool:
-    """`claimed → sending`, right before the wire. False: no longer ours, or the endpoint was disabled meanwhile."""
+    """`claimed → sending`, right before the wire. False: no longer ours, or it waits for a person since."""
     mine = and_(pushes.c.id == identifier, _in(origins(Happening.MARK)), pushes.c.owner == owner)
-    not_off = ~exists().where(endpoints.c.name == pushes.c.endpoint, endpoints.c.disabled_at.is_not(None))
-    done = await connection.execute(update(pushes).where(mine, not_off).values(state=State.SENDING.value))
-    return done.rowcount == 1
+    marked = update(pushes).where(mine, ~_waits_for_a_person()).values(state=State.SENDING.value)
+    return (await connection.execute(marked)).rowcount == 1
 
 
 async def settle(
@@ -184,23 +189,27 @@ async def abandon(connection: AsyncConnection, *, alive: Iterable[str]) -> None:
 
 
 async def next_time(connection: AsyncConnection, endpoint: str) -> datetime | None:
-    """When the endpoint's next waiting push may be tried; None: nothing waits."""
+    """When the endpoint's next waiting push may be tried; None: nothing waits, or only for a person."""
     when = func.min(func.coalesce(pushes.c.not_before, pushes.c.first_due))
-    return await connection.scalar(select(when).where(pushes.c.endpoint == endpoint, _in(_UNSENT)))
+    query = select(when).where(pushes.c.endpoint == endpoint, _in(_UNSENT), ~_waits_for_a_person())
+    return await connection.scalar(query)
 
 
 async def disable(connection: AsyncConnection, endpoint: str, why: str, *, now: datetime) -> None:
-    """The partner's address is no more (410): nothing goes there until a person enables it again."""
+    """The partner's address is no more (410): what waits is dropped, what is planned later waits for `enable`."""
     await upsert(connection, endpoints, {"name": endpoint}, {"disabled_at": now, "why": why})
     waiting = and_(pushes.c.endpoint == endpoint, _in(_UNSENT))
     values = {"state": State.EXCLUDED.value, "reason": Exclusion.ENDPOINT_DISABLED.value, "settled_at": now}
     await connection.execute(update(pushes).where(waiting).values(**values))
 
 
-async def enable(connection: AsyncConnection, endpoint: str) -> bool:
-    """A person's word that an endpoint is there again. False: it was not switched off."""
+async def enable(connection: AsyncConnection, endpoint: str, *, now: datetime) -> bool:
+    """A person's word that an endpoint is there again: what was planned since may go. False: it was not off."""
     off = and_(endpoints.c.name == endpoint, endpoints.c.disabled_at.is_not(None))
-    return (await connection.execute(update(endpoints).where(off).values(disabled_at=None, why=""))).rowcount == 1
+    done = await connection.execute(update(endpoints).where(off).values(disabled_at=None, why=""))
+    if done.rowcount:
+        await _renew(connection, pushes.c.endpoint == endpoint, now=now)
+    return done.rowcount == 1
 
 
 async def disabled(connection: AsyncConnection) -> dict[str, str]:
@@ -228,10 +237,8 @@ async def replay(connection: AsyncConnection, identifier: int, *, now: datetime)
     It can't when something newer of the same subject went out or waits: an old version must not follow a new one.
     """
     newer = aliased(pushes)
-    outdated = exists().where(
-        *(newer.c.endpoint == pushes.c.endpoint, newer.c.subject == pushes.c.subject, newer.c.id > pushes.c.id),
-        newer.c.state.in_([s.value for s in (*_OPEN, State.ACCEPTED, State.UNCERTAIN)]),
-    )
+    there = [s.value for s in (*_OPEN, State.ACCEPTED, State.UNCERTAIN)]
+    outdated = exists().where(_follows(newer, pushes), newer.c.state.in_(there))
     here = and_(pushes.c.id == identifier, _in(origins(Happening.RETRY)), ~outdated)
     again = {"state": State.DUE.value, "not_before": None, "first_due": now, "attempt": 0, "settled_at": None}
     endpoint: str | None = await connection.scalar(
@@ -240,8 +247,41 @@ async def replay(connection: AsyncConnection, identifier: int, *, now: datetime)
     return endpoint
 
 
-def _disabled(endpoint: str) -> ColumnElement[bool]:
-    return exists().where(endpoints.c.name == endpoint, endpoints.c.disabled_at.is_not(None))
+async def _supersede(connection: AsyncConnection, endpoint: str, *, now: datetime) -> None:
+    """Drops waiting pushes behind which a newer one of their subject waits; that one says what they would have said.
+
+    Planning does so for all that waits; what is on the wire at that moment may come back unsent, and is dropped here.
+    """
+    newer = aliased(pushes)
+    query = select(pushes.c.id, pushes.c.type, newer.c.id.label("newer_id"), newer.c.type.label("newer_type"))
+    query = query.join(newer, and_(_follows(newer, pushes), newer.c.state.in_([s.value for s in _UNSENT])))
+    found = (await connection.execute(query.where(pushes.c.endpoint == endpoint, _in(_UNSENT)))).all()
+    kinds: dict[int, ChangeKind] = {}
+    for row in found:
+        newest = kinds.get(row.newer_id, push_kind(row.newer_type))
+        kinds[row.newer_id] = kind_instead(newest, [push_kind(row.type)])
+    for kind in set(kinds.values()):
+        named = among(connection, pushes.c.id, [number for number, called in kinds.items() if called is kind])
+        await connection.execute(update(pushes).where(named, _in(_UNSENT)).values(type=push_type(kind)))
+    await exclude(connection, {row.id for row in found}, Exclusion.SUPERSEDED, now=now)
+
+
+async def _renew(connection: AsyncConnection, which: ColumnElement[bool], *, now: datetime) -> None:
+    again = update(pushes).where(which, _in(_UNSENT)).values(first_due=now, not_before=None)
+    await connection.execute(again)
+
+
+def _follows(later: FromClause, earlier: FromClause) -> ColumnElement[bool]:
+    """By `seq`, which is in the index: by `id` SQLite would walk through everything the endpoint ever got."""
+    same = and_(later.c.endpoint == earlier.c.endpoint, later.c.subject == earlier.c.subject)
+    return and_(same, later.c.seq > earlier.c.seq)
+
+
+def _waits_for_a_person() -> ColumnElement[bool]:
+    return or_(
+        exists().where(endpoints.c.name == pushes.c.endpoint, endpoints.c.disabled_at.is_not(None)),
+        exists().where(editions.c.id == pushes.c.edition_id, editions.c.state == EditionState.HELD.value),
+    )
 
 
 def _in(states: Sequence[State]) -> ColumnElement[bool]:

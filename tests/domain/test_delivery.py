@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from syndicate.domain.delivery import (
     ACCEPTED,
-    PATIENCE,
-    SETTLED,
     STEPS,
     Happening,
     IllegalStep,
@@ -27,6 +25,7 @@ from tests.factories import DEFERRED, NOW, REFUSED, UNCERTAIN
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 SENDING = Standing(state=State.SENDING, attempt=2, first_due=NOW)
+SETTLED = (State.ACCEPTED, State.REFUSED, State.UNCERTAIN, State.EXCLUDED)
 SOON = NOW + timedelta(minutes=5)
 
 
@@ -85,24 +84,19 @@ def test_nothing_reaches_the_wire_without_the_mark() -> None:
     [(ACCEPTED, State.ACCEPTED), (REFUSED, State.REFUSED), (UNCERTAIN, State.UNCERTAIN), (DEFERRED, State.DEFERRED)],
 )
 def test_the_answer_decides_the_state_and_counts_the_attempt(outcome: Outcome, state: State) -> None:
-    after = advance(SENDING, outcome, now=NOW, again_at=SOON)
+    after = advance(SENDING, outcome, again_at=SOON)
 
     assert (after.state, after.attempt, after.code) == (state, 3, outcome.code)
     assert after.not_before == (SOON if state is State.DEFERRED else None)
 
 
-@pytest.mark.parametrize("again_at", [None, NOW + PATIENCE + timedelta(seconds=1)])
-def test_a_deferral_past_72_hours_is_refused_as_expired(again_at: object) -> None:
-    after = advance(SENDING, DEFERRED, now=NOW, again_at=again_at)  # type: ignore[arg-type]
+def test_a_deferral_without_another_try_is_refused_as_expired() -> None:
+    after = advance(SENDING, DEFERRED, again_at=None)
 
     assert (after.state, after.code, after.text, after.not_before) == (State.REFUSED, "expired", "later", None)
-
-
-def test_a_deferral_to_exactly_72_hours_is_still_one() -> None:
-    assert advance(SENDING, DEFERRED, now=NOW, again_at=NOW + PATIENCE).state is State.DEFERRED
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SENDING])
 def test_an_answer_for_something_that_was_not_on_the_wire_is_a_bug(state: State) -> None:
     with pytest.raises(IllegalStep):
-        advance(Standing(state=state, first_due=NOW), Outcome(kind=OutcomeKind.ACCEPTED), now=NOW, again_at=None)
+        advance(Standing(state=state, first_due=NOW), Outcome(kind=OutcomeKind.ACCEPTED), again_at=None)

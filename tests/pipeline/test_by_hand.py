@@ -1,4 +1,4 @@
-"""What a person asks for from outside the daily round: a preview, a test send, a new reader, a push once more."""
+"""What a person asks for from outside the daily round: a preview, a test send, a release, a reader, a push again."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,8 @@ from syndicate.domain.partner import Push
 from syndicate.domain.token import delivery_name
 from syndicate.errors import Refused
 from syndicate.pipeline.compose import VARIANT, cut_name, know_newsletters, preview_edition
-from syndicate.pipeline.notify import replay_push
+from syndicate.pipeline.enqueue import hold_edition, release_edition
+from syndicate.pipeline.notify import enable_endpoint, replay_push
 from syndicate.pipeline.reconcile import join
 from syndicate.pipeline.trial import Trial, send_test
 from syndicate.store import articles, audience, changes, editions, jobs, ledger, partners
@@ -30,7 +31,7 @@ async def trial_of(office: Postoffice, *, language: str = "id") -> Trial:
     """A test send of a frozen edition with three readers."""
     edition = await office.freeze()
     async with office.db.read() as connection:
-        rendering = await editions.variant(connection, edition.id, VARIANT)
+        rendering = await editions.rendering(connection, edition.id, VARIANT)
     assert rendering is not None
     digest = address_digest(PEPPER, DESK)
     return Trial(edition=edition, rendering=rendering, address=DESK, digest=digest, secret=lambda: "abc")
@@ -113,10 +114,41 @@ async def test_a_preview_says_that_too_little_would_be_skipped(db: Database) -> 
     assert preview.skipped
 
 
+async def test_a_preview_counts_only_what_can_be_shown(db: Database) -> None:
+    newsletter = make_newsletter(min=2)
+    await know_newsletters(db, [newsletter])
+    await publish(db, 1)
+    await publish(db, 2, url="javascript:alert(1)")
+
+    preview = await preview_edition(db, newsletter, STUDIO, now=NOW)
+
+    assert preview.skipped
+    assert [story.content.title for story in preview.choice.unprintable] == ["Berita 2"]
+
+
 async def test_a_preview_names_the_first_import_that_it_waits_for(db: Database) -> None:
     preview = await preview_edition(db, make_newsletter(), replace(STUDIO, sources=("baru",)), now=NOW)
 
     assert preview.importing == ("baru",)
+
+
+async def test_the_72_hours_of_a_held_mail_begin_when_it_is_released(db: Database, tmp_path: Path) -> None:
+    waits = ["pembaca0@pembaca.example", "pembaca1@pembaca.example"]  # one was tried before the hold, one was not
+    office = Postoffice(db, tmp_path, ScriptedMailer({reader: [DEFERRED] * 99 for reader in waits}))
+    edition = await office.freeze(2)
+    async with db.read() as connection:
+        span = await editions.delivery_span(connection, edition.id)
+    assert span is not None
+    await office.send(edition, last=span[0])
+    await hold_edition(db, edition, why="the lead is wrong")
+    released = office.clock.forward(days=4)
+    await release_edition(db, edition, [], now=released)
+    while not (report := await office.send(edition)).finished:
+        assert report.again_at is not None
+        office.clock.at = report.again_at
+
+    assert office.clock.now() - released == timedelta(hours=72)
+    assert await office.books(edition) == {"refused": 2}
 
 
 async def joined(db: Database, *newsletters: str, origin: str = "formulir") -> list[str]:
@@ -206,11 +238,17 @@ async def test_what_is_no_dead_letter_is_not_replayed(db: Database) -> None:
             await replay_push(db, other, now=NOW)
 
 
-async def test_an_endpoint_is_switched_on_once(db: Database) -> None:
+async def test_an_endpoint_is_switched_on_once_with_a_job_for_what_waits(db: Database) -> None:
     async with db.write() as connection:
         await partners.disable(connection, "portal", "HTTP 410", now=NOW)
-        answers = [await partners.enable(connection, "portal") for _ in range(2)]
-        assert (answers, await partners.disabled(connection)) == ([True, False], {})
+
+    await enable_endpoint(db, "portal", now=NOW)
+    with pytest.raises(Refused, match="portal is not switched off"):
+        await enable_endpoint(db, "portal", now=NOW)
+
+    async with db.read() as connection:
+        (job,) = await jobs.listed(connection, limit=9)
+        assert (job.key, await partners.disabled(connection)) == ("push:portal", {})
 
 
 async def test_the_editions_that_hold_an_article_are_known_with_its_version(db: Database, tmp_path: Path) -> None:
@@ -225,7 +263,7 @@ async def test_the_editions_that_hold_an_article_are_known_with_its_version(db: 
 
 async def test_what_a_worker_has_on_the_wire_is_counted(db: Database, tmp_path: Path) -> None:
     edition = await Postoffice(db, tmp_path, ScriptedMailer()).freeze(3)
-    span = {"edition_id": edition.id, "first": 1, "last": 10**9}
+    span = {"edition_id": edition.id, "first": 1, "last": 10**15}
     async with db.write() as connection:
         held = await ledger.claim(connection, **span, owner="a", limit=2, now=NOW)
         await ledger.mark(connection, [held[0].id], owner="a", now=NOW)

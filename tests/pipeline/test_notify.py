@@ -1,7 +1,8 @@
-"""Change log → partners: in order, each once, newer over older, corrections and retractions included."""
+"""Change log → partners: in order, each once, newer over older, corrections and withdrawals included."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from syndicate.domain.change import ChangeKind
 from syndicate.domain.delivery import Outcome, OutcomeKind
 from syndicate.domain.partner import Endpoint
 from syndicate.domain.selection import Selection
+from syndicate.pipeline.enqueue import hold_edition, release_edition
 from syndicate.pipeline.notify import Courier, NotifyReport, know_endpoints, plan_pushes, push_due
+from syndicate.ports import Parcel
 from syndicate.store import jobs, partners
 from syndicate.store.db import Database
 from tests.factories import (
@@ -28,7 +31,22 @@ from tests.pipeline.mailing import Postoffice
 from tests.pipeline.stories import publish, revise
 
 GONE = Outcome(kind=OutcomeKind.REFUSED, code="HTTP 410", gone=True)
+LOST = replace(DEFERRED, doubtful=True)  # the answer was lost: it may have arrived
 WITHDRAWN, RESTORED, CORRECTED = ChangeKind.WITHDRAWN, ChangeKind.RESTORED, ChangeKind.CORRECTED
+
+
+class SlowPusher(ScriptedPusher):
+    """A partner that takes its time: something happens here while the first push is on the wire."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    async def push(self, endpoint: Endpoint, parcel: Parcel, *, now: datetime) -> Outcome:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().push(endpoint, parcel, now=now)
 
 
 class Portal:
@@ -48,6 +66,15 @@ class Portal:
     async def tell(self, *answers: Outcome) -> NotifyReport:
         await self.plan()
         return await self.push(*answers)
+
+    def while_on_the_wire(self, kind: ChangeKind, **content: Any) -> None:
+        """Story 1 changes while the next push is on the wire."""
+
+        async def change() -> None:
+            await revise(self.db, 1, kind, **content)
+            await self.plan()
+
+        self.pusher = SlowPusher(change)
 
     async def lines(self, **which: Any) -> list[tuple[str, str, str]]:
         async with self.db.read() as connection:
@@ -106,7 +133,7 @@ async def test_a_correction_is_not_lost_under_a_later_update(portal: Portal) -> 
     assert portal.pusher.got[1].data["title"] == "Judul yang indah"
 
 
-async def test_a_retraction_goes_first_and_carries_no_text(portal: Portal) -> None:
+async def test_a_withdrawal_goes_first_and_carries_no_text(portal: Portal) -> None:
     await publish(portal.db, 1)
     await portal.tell()
     await publish(portal.db, 2, 3)
@@ -138,7 +165,7 @@ async def test_a_story_that_a_partner_refused_to_take_is_never_mentioned_when_wi
 
 async def test_a_story_whose_answer_was_lost_is_withdrawn_over_there(portal: Portal) -> None:
     await publish(portal.db, 1)
-    await portal.tell(replace(DEFERRED, doubtful=True))
+    await portal.tell(LOST)
     await revise(portal.db, 1, title="Judul baru")
     await portal.plan()
     await revise(portal.db, 1, WITHDRAWN)
@@ -166,6 +193,71 @@ async def test_a_story_that_leaves_the_selection_is_withdrawn_over_there(portal:
     await portal.tell()
     await revise(portal.db, 1, tags=("cuaca",))
     await portal.tell()
+    await revise(portal.db, 1, title="Judul baru")
+    await portal.tell()
+
+    assert portal.pusher.types() == ["article.published", "article.withdrawn"]
+
+
+@pytest.mark.parametrize("answer", [DEFERRED, LOST])
+async def test_a_story_withdrawn_while_it_is_on_the_wire_is_not_sent_again(portal: Portal, answer: Outcome) -> None:
+    portal.while_on_the_wire(WITHDRAWN)
+    await publish(portal.db, 1)
+    await portal.tell(answer)
+    portal.clock.forward(days=1)
+    await portal.push()
+
+    assert portal.pusher.types() == ["article.withdrawn"]
+
+
+@pytest.mark.parametrize("answer", [DEFERRED, LOST])
+@pytest.mark.parametrize("kind", [ChangeKind.UPDATED, CORRECTED])
+async def test_an_edit_while_the_first_version_is_on_the_wire_goes_as_published_if_that_fails(
+    portal: Portal, kind: ChangeKind, answer: Outcome
+) -> None:
+    portal.while_on_the_wire(kind, title="Judul baru")
+    await publish(portal.db, 1)
+    await portal.tell(answer)
+    portal.clock.forward(days=1)
+    await portal.push()
+
+    assert [(one.type, one.data["title"]) for one in portal.pusher.got] == [("article.published", "Judul baru")]
+
+
+async def test_an_edit_while_the_first_version_is_on_the_wire_follows_it_if_that_arrives(portal: Portal) -> None:
+    portal.while_on_the_wire(ChangeKind.UPDATED, title="Judul baru")
+    await publish(portal.db, 1)
+    await portal.tell()
+
+    assert portal.pusher.types() == ["article.published", "article.updated"]
+
+
+async def test_a_story_that_was_withdrawn_over_there_comes_back_as_restored(portal: Portal) -> None:
+    await publish(portal.db, 1)
+    for kind in (WITHDRAWN, RESTORED):
+        await portal.tell()
+        await revise(portal.db, 1, kind)
+    await portal.tell()
+
+    assert portal.pusher.types() == ["article.published", "article.withdrawn", "article.restored"]
+
+
+async def test_a_story_that_was_restored_before_the_partner_had_it_is_new_there(portal: Portal) -> None:
+    await publish(portal.db, 1)
+    await portal.tell(DEFERRED)
+    for kind in (WITHDRAWN, RESTORED):
+        await revise(portal.db, 1, kind)
+        await portal.tell()
+
+    assert portal.pusher.types() == ["article.published"]
+
+
+async def test_a_withdrawal_whose_answer_was_lost_is_not_forgotten_over_a_later_edit(portal: Portal) -> None:
+    portal.endpoint = make_endpoint(selection=Selection(tags=frozenset({"pangan"})))
+    await publish(portal.db, 1)
+    await portal.tell()
+    await revise(portal.db, 1, tags=("cuaca",))
+    await portal.tell(LOST)
     await revise(portal.db, 1, title="Judul baru")
     await portal.tell()
 
@@ -213,7 +305,18 @@ async def test_a_partner_that_is_down_for_three_days_ends_in_dead_letters_that_c
     await portal.push()
 
     assert (dead.state, dead.code) == ("refused", "expired")
-    assert portal.clock.now() - NOW <= timedelta(hours=72)
+    assert portal.clock.now() - NOW == timedelta(hours=72)
+    assert portal.pusher.types() == ["article.published"]
+
+
+async def test_a_partner_that_is_down_for_just_under_72_hours_loses_nothing(portal: Portal) -> None:
+    await publish(portal.db, 1)
+    await portal.plan()
+    answer = [DEFERRED]
+    while (report := await portal.push(*answer)).again_at is not None:
+        portal.clock.at = report.again_at
+        answer = [DEFERRED] if portal.clock.at - NOW < timedelta(hours=72) else []
+
     assert portal.pusher.types() == ["article.published"]
 
 
@@ -280,6 +383,32 @@ async def test_an_edition_is_told_with_its_mail_as_everybody_may_read_it(db: Dat
     assert "Berita 1" in str(parcel.data["html"])
     assert "q" * 16 not in str(parcel.data["html"]) + str(parcel.data["text"])
     assert "/u/" not in str(parcel.data["text"])
+
+
+async def test_a_held_edition_is_told_when_it_is_released_and_only_once(db: Database, tmp_path: Path) -> None:
+    portal, office = Portal(db), Postoffice(db, tmp_path, ScriptedMailer())
+    wants = make_endpoint(newsletters=("pagi",))
+    edition = await office.freeze(1, wants)
+    pushed = []
+    for _ in range(2):
+        await hold_edition(db, edition, why="the lead is wrong")
+        held = await portal.push()
+        await release_edition(db, edition, [wants], now=portal.clock.forward(days=4))
+        released = await portal.push()
+        pushed.append((held.sent, held.again_at, released.sent))
+
+    assert pushed == [({}, None, {"accepted": 1}), ({}, None, {})]
+
+
+async def test_a_push_about_an_edition_has_its_72_hours_from_the_release(db: Database, tmp_path: Path) -> None:
+    portal, office = Portal(db), Postoffice(db, tmp_path, ScriptedMailer())
+    wants = make_endpoint(newsletters=("pagi",))
+    edition = await office.freeze(1, wants)
+    await portal.push(DEFERRED)
+    await hold_edition(db, edition, why="the lead is wrong")
+    await release_edition(db, edition, [wants], now=portal.clock.forward(days=4))
+
+    assert (await portal.push(DEFERRED)).sent == {"deferred": 1}
 
 
 async def test_ids_differ_between_changes_endpoints_and_houses(portal: Portal) -> None:

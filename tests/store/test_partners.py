@@ -1,17 +1,20 @@
-"""Partners' keys, endpoints, and the ledger of pushes: strict order a story, retractions first."""
+"""Partners' keys, endpoints, and the ledger of pushes: strict order a story, withdrawals first."""
 
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.change import ChangeKind
 from syndicate.domain.delivery import Exclusion, Standing, State
-from syndicate.domain.partner import Push, push_type
-from syndicate.store import partners
+from syndicate.domain.edition import EditionState
+from syndicate.domain.partner import EDITION_TYPE, Heard, Push, push_type
+from syndicate.store import editions, partners
 from syndicate.store.db import Database
 from syndicate.store.partners import Key
 from tests.factories import NOW
+from tests.store.editions import frozen_edition
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -35,6 +38,11 @@ async def claim(connection: AsyncConnection, *, owner: str = "a", limit: int = 9
 
 async def settle(connection: AsyncConnection, push: Push, state: State, *, owner: str = "a") -> None:
     assert await partners.mark(connection, push.id, owner=owner)
+    await put_down(connection, push, state, owner=owner)
+
+
+async def put_down(connection: AsyncConnection, push: Push, state: State, *, owner: str = "a") -> None:
+    """The outcome of what is on the wire."""
     wait = LATER if state is State.DEFERRED else None
     after = Standing(state=state, attempt=1, first_due=NOW, not_before=wait, code="HTTP 200")
     await partners.settle(connection, push.id, after, doubtful=False, owner=owner, now=NOW)
@@ -49,7 +57,7 @@ async def test_a_change_is_written_down_once_for_an_endpoint(db: Database) -> No
 
 async def test_one_story_goes_strictly_in_order(db: Database) -> None:
     async with db.write() as connection:
-        for seq, story in enumerate(("x", "y", "x"), start=1):
+        for seq, story in enumerate(("x", "y"), start=1):
             await add(connection, story, "updated", seq=seq)
         first = await claim(connection)
         assert [(p.article_id, p.seq) for p in first] == [("x", 1), ("y", 2)]
@@ -57,11 +65,87 @@ async def test_one_story_goes_strictly_in_order(db: Database) -> None:
         assert await claim(connection) == []
         (again,) = await claim(connection, now=LATER)
         assert (again.seq, again.attempt) == (1, 1)
-        await settle(connection, again, State.ACCEPTED)
+        assert await partners.mark(connection, again.id, owner="a")
+        await add(connection, "x", "updated", seq=3)
+        assert await claim(connection) == []
+        await put_down(connection, again, State.ACCEPTED)
         assert [p.seq for p in await claim(connection)] == [3]
 
 
-async def test_a_retraction_goes_first(db: Database) -> None:
+@pytest.mark.parametrize(
+    ("sent", "waits", "goes"),
+    [
+        ("published", "withdrawn", "withdrawn"),
+        ("published", "updated", "published"),
+        ("published", "corrected", "published"),
+        ("published", "restored", "published"),
+        ("restored", "updated", "restored"),
+        ("corrected", "updated", "corrected"),
+        ("updated", "corrected", "corrected"),
+        ("withdrawn", "restored", "restored"),
+        ("updated", "withdrawn", "withdrawn"),
+    ],
+)
+async def test_what_comes_back_unsent_makes_way_for_a_newer_one_that_says_its_part(
+    db: Database, sent: str, waits: str, goes: str
+) -> None:
+    async with db.write() as connection:
+        await add(connection, "x", sent, seq=1)
+        (push,) = await claim(connection)
+        assert await partners.mark(connection, push.id, owner="a")
+        await add(connection, "x", waits, seq=2)
+        await put_down(connection, push, State.DEFERRED)
+        taken = await claim(connection)
+        *_, old = await partners.lines(connection, limit=9)
+
+    assert [(p.seq, p.type) for p in taken] == [(2, f"article.{goes}")]
+    assert (old.type, old.state, old.reason, old.settled_at) == (f"article.{sent}", "excluded", "superseded", NOW)
+
+
+@pytest.mark.parametrize("after_a_crash", [False, True])
+async def test_what_is_given_back_from_the_wire_makes_way_too(db: Database, after_a_crash: bool) -> None:
+    async with db.write() as connection:
+        await add(connection, "x", seq=1)
+        (push,) = await claim(connection)
+        assert await partners.mark(connection, push.id, owner="a")
+        await add(connection, "x", "withdrawn", seq=2)
+        if after_a_crash:
+            await partners.abandon(connection, alive=["b"])
+        else:
+            await partners.release(connection, [push.id], owner="a")
+        assert [p.type for p in await claim(connection, owner="b")] == ["article.withdrawn"]
+
+
+async def test_a_newer_push_of_another_story_or_endpoint_changes_nothing(db: Database) -> None:
+    async with db.write() as connection:
+        await add(connection, "x", seq=1)
+        await add(connection, "y", "updated", seq=2)
+        await add(connection, "x", "updated", seq=3, endpoint="other")
+        assert [(p.seq, p.type) for p in await claim(connection)] == [(1, "article.published"), (2, "article.updated")]
+
+
+async def test_a_push_about_a_held_edition_waits_for_its_release(db: Database) -> None:
+    edition = await frozen_edition(db, 1)
+    about: dict[str, Any] = {
+        "article_id": None,
+        "edition_id": edition.id,
+        "subject": f"edition:{edition.id}",
+        "type": EDITION_TYPE,
+    }
+    async with db.write() as connection:
+        await add(connection, "", seq=0, **about)
+        (push,) = await claim(connection)
+        held = await editions.set_state(connection, edition.id, EditionState.HELD, came_from=[EditionState.FROZEN])
+        assert held
+        assert not await partners.mark(connection, push.id, owner="a")
+        await partners.release(connection, [push.id], owner="a")
+        assert (await claim(connection), await partners.next_time(connection, "portal")) == ([], None)
+        await editions.set_state(connection, edition.id, EditionState.FROZEN, came_from=[EditionState.HELD])
+        await partners.renew(connection, "portal", edition.id, now=LATER)
+        assert [p.first_due for p in await claim(connection)] == [LATER]
+
+
+async def test_a_withdrawal_goes_first(db: Database) -> None:
     async with db.write() as connection:
         await add(connection, "x", seq=1)
         await add(connection, "y", "withdrawn", seq=2)
@@ -92,17 +176,29 @@ async def test_what_a_dead_worker_held_is_due_again(db: Database) -> None:
         assert {p.id for p in await claim(connection, owner="b")} == {x.id, y.id}
 
 
-async def test_something_was_sent_until_it_is_taken_back(db: Database) -> None:
+async def test_a_partner_has_heard_of_a_story_what_may_have_reached_it(db: Database) -> None:
     async with db.write() as connection:
-        await add(connection, "x", seq=1)
-        assert not await partners.ever_sent(connection, "portal", "article:x")
-        (push,) = await claim(connection)
-        await settle(connection, push, State.ACCEPTED)
-        assert await partners.ever_sent(connection, "portal", "article:x")
-        await add(connection, "x", "withdrawn", seq=2)
-        (gone,) = await claim(connection)
-        await settle(connection, gone, State.ACCEPTED)
-        assert not await partners.ever_sent(connection, "portal", "article:x")
+        heard = []
+        for seq, (kind, state) in enumerate(
+            (
+                ("withdrawn", State.ACCEPTED),  # of a story that never came
+                ("published", State.REFUSED),
+                ("published", State.ACCEPTED),
+                ("withdrawn", State.REFUSED),
+                ("withdrawn", State.ACCEPTED),
+                ("restored", State.SENDING),
+            ),
+            start=1,
+        ):
+            await add(connection, "x", kind, seq=seq)
+            (push,) = await claim(connection)
+            assert await partners.mark(connection, push.id, owner="a")
+            if state is not State.SENDING:
+                await put_down(connection, push, state)
+            heard.append(await partners.heard(connection, "portal", "article:x"))
+
+    nothing, story, withdrawal = Heard
+    assert heard == [nothing, nothing, story, story, withdrawal, story]
 
 
 async def test_waiting_pushes_can_be_dropped_with_a_reason(db: Database) -> None:
@@ -116,7 +212,7 @@ async def test_waiting_pushes_can_be_dropped_with_a_reason(db: Database) -> None
         assert await partners.unsent(connection, "portal", "article:x") == []
 
 
-async def test_a_disabled_endpoint_gets_nothing_more(db: Database) -> None:
+async def test_a_disabled_endpoint_gets_nothing_more_until_it_is_enabled(db: Database) -> None:
     async with db.write() as connection:
         await add(connection, "x", seq=1)
         await add(connection, "y", seq=2)
@@ -125,8 +221,10 @@ async def test_a_disabled_endpoint_gets_nothing_more(db: Database) -> None:
         assert not await partners.mark(connection, push.id, owner="a")
         assert {line.reason for line in await partners.lines(connection, limit=9)} == {"endpoint_disabled"}
         await add(connection, "z", seq=3)
-        assert await claim(connection) == []
+        assert (await claim(connection), await partners.next_time(connection, "portal")) == ([], None)
         assert await partners.disabled(connection) == {"portal": "HTTP 410"}
+        assert await partners.enable(connection, "portal", now=LATER)
+        assert [(p.article_id, p.first_due) for p in await claim(connection)] == [("z", LATER)]
 
 
 async def test_a_dead_letter_is_listed_and_replayed(db: Database) -> None:
