@@ -11,17 +11,33 @@ The failure of the other side (a source, a relay, a partner) is never an excepti
 (`FetchFailed`, `JailFailure`, `Outcome`).
 """
 
+from dataclasses import dataclass
+
 
 class SyndicateError(Exception):
     """The base of the tree. Its text is meant for the person at the terminal."""
 
 
-class ConfigError(SyndicateError):
-    """The configuration can't be used. `problems` has one readable line each: file, key path, value, cure."""
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with the configuration. As text it is the line that a person reads."""
 
-    def __init__(self, *problems: str) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+    message: str  # what is wrong, and the cure
+    file: str = ""
+    place: str = ""  # the key, or the line; "" where none is meant
+    value: str = ""  # as it stands there, if there is one that may be shown
+
+    def __str__(self) -> str:
+        written = f"{self.place} = {self.value}" if self.value else self.place
+        return ": ".join(part for part in (self.file, written, self.message) if part)
+
+
+class ConfigError(SyndicateError):
+    """The configuration can't be used. Its text has one line for each problem; a mere text is a problem's message."""
+
+    def __init__(self, *problems: str | Problem) -> None:
+        self.problems = tuple(Problem(message=one) if isinstance(one, str) else one for one in problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class AddressProblem(SyndicateError):

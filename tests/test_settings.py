@@ -25,8 +25,9 @@ from syndicate.settings import (
     load_keyring,
     prepare_keys,
 )
-from syndicate.settings.tables import Table
+from syndicate.settings.tables import RemoteSource, SourceTable, Table
 from syndicate.settings.whole import TABLES, keys_of
+from tests.factories import make_article
 
 ROOT = Path(__file__).resolve().parents[1]
 CANARY = "kenari-9b2d"
@@ -43,6 +44,8 @@ HEADINGS = {
     "": "The top of the file",
     "sources.folder": '`[[sources]]` with `kind = "folder"`',
     "sources.feed": '`[[sources]]` with `kind = "feed"`',
+    "sources.wordpress": '`[[sources]]` with `kind = "wordpress"`',
+    "sources.page": '`[[sources]]` with `kind = "page"`',
     "channels.smtp": '`[channels.NAME]` with `kind = "smtp"`',
     "channels.maildir": '`[channels.NAME]` with `kind = "maildir"`',
     "select": "`select`",
@@ -74,7 +77,7 @@ def problems_of(tmp_path: Path, *parts: str, top: str = "") -> tuple[str, ...]:
     """What is said about a file with faults."""
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, *parts, top=top)
-    return caught.value.problems
+    return tuple(map(str, caught.value.problems))
 
 
 # ── the shipped files ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,7 +137,8 @@ def test_no_table_of_the_model_is_left_out_of_the_list_of_tables() -> None:
     def subclasses(table: type[Table]) -> set[type[Table]]:
         return {sub for direct in table.__subclasses__() for sub in {direct, *subclasses(direct)}}
 
-    assert subclasses(Table) == set(TABLES.values())
+    shared = {SourceTable, RemoteSource}  # what all sources, and all remote ones, have in common
+    assert subclasses(Table) == set(TABLES.values()) | shared
 
 
 def documented(heading: str) -> dict[str, str]:
@@ -205,14 +209,51 @@ def test_relative_paths_start_at_the_file_when_it_lies_elsewhere(tmp_path: Path)
     assert load(Path("news.toml"), cwd=tmp_path, environ={}).var == tmp_path / "var"
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [("[site]\ntitle = Contoh\n", "line 3, column 9"), ('[site]\ntitle = """Con\n\n', "line 5, column 1")],
-)
-def test_a_syntax_error_names_line_and_column(tmp_path: Path, text: str, place: str) -> None:
+SYNTAX = [
+    ("[site]\ntitle = Contoh\n", "line 3, column 9: `title = Contoh`: ", "write text in straight quotes"),
+    ("[site]\ntitle =", "line 3: `title =`: ", "write text in straight quotes"),
+    ("title = “Contoh”", "line 2, column 9: `title = “Contoh”`: ", "straight quotes"),
+    ('[site]\ntitle "Contoh"\n', 'line 3, column 7: `title "Contoh"`: ', 'write key = "…"'),
+    ('[site]\ntitle = "Con\nurl = 1', 'line 3, column 13: `title = "Con`: ', "the quote that closes the text"),
+    ('[site]\ntitle = """Con\n\nurl = 1\n', 'line 3: `title = """Con`: ', "the quote that closes the text"),
+    ("[site]\ntitle = 'Con\n\nurl = 1\n", "line 3: `title = 'Con`: ", "the quote that closes the text"),
+    ("[site\nurl = 1\n", "line 2, column 6: `[site`: ", "write [name]"),
+    ("[[feeds]\n", "line 2, column 8: `[[feeds]`: ", "write [[name]]"),
+    ("[site]\n[site]\n", "line 3, column 6: `[site]`: ", "it stands here twice"),
+    ("a = 1\na = 2\n", "line 3, column 6: `a = 2`: ", "it stands here twice"),
+    ('schedule = "06:00" daily', 'line 2, column 20: `schedule = "06:00" daily`: ', "one key = value a line"),
+    ('a = ["b" "c"]', 'line 2, column 10: `a = ["b" "c"]`: ', "a list needs commas"),
+    ('path = "c:\\dir"', 'line 2, column 13: `path = "c:\\dir"`: ', "must be doubled"),
+]
+
+
+@pytest.mark.parametrize(("text", "start", "cure"), SYNTAX, ids=[text for text, _, _ in SYNTAX])
+def test_a_syntax_error_shows_the_line_and_says_what_to_write(tmp_path: Path, text: str, start: str, cure: str) -> None:
     (problem,) = problems_of(tmp_path, text)
-    assert problem.startswith("config/syndicate.toml: not TOML: ")
-    assert place in problem
+    assert problem.startswith(f"config/syndicate.toml: {start}")
+    assert cure in problem
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'password = "{CANARY}',
+        f'pasword = "{CANARY}',
+        f'"secret" = "{CANARY}',
+        f'store = "postgresql://a:{CANARY}@db.example/x',
+        f'secret = ["whsec_{CANARY}" "whsec_{CANARY}"]',
+        f'  "whsec_{CANARY}',
+    ],
+)
+def test_a_line_that_can_not_be_read_shows_no_secret(tmp_path: Path, line: str) -> None:
+    (problem,) = problems_of(tmp_path, line + "\n")
+    assert problem.startswith("config/syndicate.toml: line 2")
+    assert CANARY not in problem
+
+
+def test_a_line_that_can_not_be_read_writes_nothing_to_the_terminal(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, 'title = "\x1b[31m\n')
+    assert problem.isprintable()
 
 
 def test_a_file_that_is_not_utf8_is_refused_in_words(tmp_path: Path) -> None:
@@ -235,6 +276,13 @@ def test_what_a_table_leaves_open_is_taken_from_the_site(tmp_path: Path) -> None
     assert (settings.newsletters()[0].timezone, settings.newsletters()[0].language) == ("Asia/Makassar", "jv")
     assert settings.site().tag_host == "contohpos.example"
     assert isinstance(settings.newsletters()[0].schedule, WallTimes)
+
+
+def test_sections_and_tags_of_a_selection_may_be_paths(tmp_path: Path) -> None:
+    feed = '[[feeds]]\nname = "a"\ntitle = "A"\nselect = { sections = ["Daerah/Semarang"], tags = ["AC/DC"] }\n'
+    selection = load_text(tmp_path, SITE, WEB, feed).feeds()[0].selection
+    assert selection.holds(make_article(sections=("Daerah/Semarang/Tembalang",), tags=("AC/DC",)))
+    assert not selection.holds(make_article(sections=("Daerah/Solo",), tags=("AC/DC",)))
 
 
 def test_a_selection_is_compared_as_slugs(tmp_path: Path) -> None:
@@ -282,94 +330,182 @@ SECRET = "env:SYNDICATE_PORTAL_WARGA_SECRET"
 PASSWORD = "env:SYNDICATE_RELAY_PASSWORD"
 CLEAR = f'tls = "none"\nusername = "a"\npassword = "{PASSWORD}"'
 FAULTS = [
-    ('newsletters[0].schedule = "every 0 min": ', "write", OUTBOX + newsletter(schedule='"every 0 min"')),
-    ('newsletters[0].schedule = "sometimes": ', "write 'every 10 min'", OUTBOX + newsletter(schedule='"sometimes"')),
-    ('newsletters[0].channel = "outbx": ', 'did you mean "outbox"?', OUTBOX + newsletter(channel='"outbx"')),
+    ('[[newsletters]] "pagi": schedule = "every 0 min": ', "write", OUTBOX + newsletter(schedule='"every 0 min"')),
     (
-        'newsletters[0].timezone = "Asia/Jakrta": ',
+        '[[newsletters]] "pagi": schedule = "sometimes": ',
+        "write 'every 10 min'",
+        OUTBOX + newsletter(schedule='"sometimes"'),
+    ),
+    ('[[newsletters]] "pagi": channel = "outbx": ', 'did you mean "outbox"?', OUTBOX + newsletter(channel='"outbx"')),
+    (
+        '[[newsletters]] "pagi": timezone = "Asia/Jakrta": ',
         'write for example "Asia/Jakarta"',
         OUTBOX + newsletter(timezone='"Asia/Jakrta"'),
     ),
-    ('newsletters[0].timezone = "../etc": ', "write for example", OUTBOX + newsletter(timezone='"../etc"')),
-    ('newsletters[0].template = "digst": ', 'write "digest"', OUTBOX + newsletter(template='"digst"')),
+    ('[[newsletters]] "pagi": timezone = "../etc": ', "write for example", OUTBOX + newsletter(timezone='"../etc"')),
+    ('[[newsletters]] "pagi": template = "digst": ', 'write "digest"', OUTBOX + newsletter(template='"digst"')),
     (
-        'newsletters[0].from = "pagi@contohpos.example": ',
+        '[[newsletters]] "pagi": from = "pagi@contohpos.example": ',
         'write "Contoh Pos <',
         OUTBOX + newsletter(**{"from": '"pagi@contohpos.example"'}),
     ),
     (
-        'newsletters[0].from = "A <a b@c.example>": ',
+        '[[newsletters]] "pagi": from = "A <a b@c.example>": ',
         "not an address",
         OUTBOX + newsletter(**{"from": '"A <a b@c.example>"'}),
     ),
     (
-        'newsletters[0].subject = "{titel}": ',
+        '[[newsletters]] "pagi": subject = "{title": ',
+        "write {title}, {date} or {lead}",
+        OUTBOX + newsletter(subject='"{title"'),
+    ),
+    ('[[newsletters]] "pagi": subject = "title}": ', "without its other half", OUTBOX + newsletter(subject='"title}"')),
+    ('[[newsletters]] "pagi": subject = "{}": ', "write {title}, {date}", OUTBOX + newsletter(subject='"{}"')),
+    (
+        '[[newsletters]] "pagi": subject = "{head line}": ',
+        "write {title}",
+        OUTBOX + newsletter(subject='"{head line}"'),
+    ),
+    (
+        '[[newsletters]] "pagi": subject = "{titel}": ',
         "write {title}, {date} or {lead}",
         OUTBOX + newsletter(subject='"{titel}"'),
     ),
-    ("newsletters[0].max = 2: ", "write 5 or more", OUTBOX + newsletter(min="5", max="2")),
-    ("newsletters[0].max = 500: ", "write 100 or less", OUTBOX + newsletter(max="500")),
-    ('newsletters[0].skip_empty = "yes": ', "write true or false", OUTBOX + newsletter(skip_empty='"yes"')),
-    ("newsletters[0].titel: ", 'did you mean "title"?', OUTBOX + newsletter(titel='"Pagi"')),
-    ("newsletters[0].select.tag: ", 'did you mean "tags"?', OUTBOX + newsletter(select='{ tag = ["a"] }')),
+    ('[[newsletters]] "pagi": max = 2: ', "write 5 or more", OUTBOX + newsletter(min="5", max="2")),
+    ('[[newsletters]] "pagi": max = 500: ', "write 100 or less", OUTBOX + newsletter(max="500")),
+    ('[[newsletters]] "pagi": skip_empty = "yes": ', "write true or false", OUTBOX + newsletter(skip_empty='"yes"')),
+    ('[[newsletters]] "pagi": titel: ', 'did you mean "title"?', OUTBOX + newsletter(titel='"Pagi"')),
+    ('[[newsletters]] "pagi": select.tag: ', 'did you mean "tags"?', OUTBOX + newsletter(select='{ tag = ["a"] }')),
     (
-        "newsletters[0].select.sections: ",
-        'write one element of it, "semarang"',
-        OUTBOX + newsletter(select='{ sections = ["daerah/semarang"] }'),
+        '[[newsletters]] "pagi": select.sections: ',
+        '"/ !" names nothing',
+        OUTBOX + newsletter(select='{ sections = ["/ !"] }'),
     ),
     (
-        "newsletters[0].select.sources: ",
+        '[[newsletters]] "pagi": select.sources: ',
         "sources has no such name",
         OUTBOX + newsletter(select='{ sources = ["cms"] }'),
     ),
     (
-        'newsletters[1].name = "pagi": ',
-        "newsletters[0] has this name; write another",
+        'the 2nd [[newsletters]]: name = "pagi": ',
+        "the 1st [[newsletters]] has this name; write another",
         OUTBOX + newsletter() + newsletter(),
     ),
-    ('newsletters[0].name = "Pagi!": ', "write up to 40 of", OUTBOX + newsletter(name='"Pagi!"')),
-    ('feeds[0].partners[0] = "portal": ', "partners has no such name; none is written", FEED + 'partners = ["portal"]'),
-    ("feeds[0].formats: ", "write at least one", FEED + "formats = []"),
-    ('feeds[0].formats[0] = "rdf": ', "write 'rss' or 'atom' or 'json'", FEED + 'formats = ["rdf"]'),
-    ("feeds[0].partners = ", "must be a list", FEED + 'partners = "portal"'),
-    ('sources[0].every = "30 s": ', 'write "1 min" or more', SOURCE + 'every = "30 s"'),
-    ("sources[0].every = 30: ", 'write for example "30 s"', SOURCE + "every = 30"),
-    ("sources[0].path: there is no such key", "known: name, kind, url", SOURCE + 'path = "x"'),
-    ('sources[0].kind = "atom": ', "write 'folder' or 'feed'", SOURCE.replace('"feed"\n', '"atom"\n')),
-    ("sources[0].kind is missing", "write kind", '[[sources]]\nname = "x"\n'),
-    ("sources[0].url is missing", "write url", '[[sources]]\nname = "x"\nkind = "feed"\n'),
-    ('sources[0].url = "ftp://contohpos.example/feed": ', "write for example", SOURCE.replace("https:", "ftp:")),
+    ('the 1st [[newsletters]]: name = "Pagi!": ', "write up to 40 of", OUTBOX + newsletter(name='"Pagi!"')),
     (
-        'sources[0].url = "https://contohpos.example:99999/feed": ',
+        '[[feeds]] "terkini": the 1st of partners = "portal": ',
+        "partners has no such name; none is written",
+        FEED + 'partners = ["portal"]',
+    ),
+    ('[[feeds]] "terkini": formats: ', "write at least one", FEED + "formats = []"),
+    (
+        '[[feeds]] "terkini": the 1st of formats = "rdf": ',
+        "write 'rss' or 'atom' or 'json'",
+        FEED + 'formats = ["rdf"]',
+    ),
+    ('[[feeds]] "terkini": partners = "portal": ', "must be a list", FEED + 'partners = "portal"'),
+    ('[[sources]] "cms": every = "30 s": ', 'write "1 min" or more', SOURCE + 'every = "30 s"'),
+    ('[[sources]] "cms": every = 30: ', 'write for example "30 s"', SOURCE + "every = 30"),
+    ('[[sources]] "cms": path: there is no such key', "known: name, zone, language", SOURCE + 'path = "x"'),
+    ('[[sources]] "cms": kind = "atom": ', "write 'folder' or 'feed'", SOURCE.replace('"feed"\n', '"atom"\n')),
+    ('[[sources]] "x": kind: is missing', "write kind = …, see", '[[sources]]\nname = "x"\n'),
+    ('[[sources]] "x": url: is missing', "write url = …, see", '[[sources]]\nname = "x"\nkind = "feed"\n'),
+    (
+        '[[sources]] "cms": url = "ftp://contohpos.example/feed": ',
+        "write for example",
+        SOURCE.replace("https:", "ftp:"),
+    ),
+    (
+        '[[sources]] "cms": url = "https://contohpos.example:99999/feed": ',
         "not a web address; write",
         SOURCE.replace(".example/", ".example:99999/"),
     ),
-    ('endpoints[0].partner = "portl": ', 'did you mean "portal"?', pushed('"portal"\nkind', '"portl"\nkind')),
     (
-        'endpoints[0].newsletters[0] = "sore": ',
+        '[[endpoints]] "portal": partner = "portl": ',
+        'did you mean "portal"?',
+        pushed('"portal"\nkind', '"portl"\nkind'),
+    ),
+    (
+        '[[endpoints]] "portal": the 1st of newsletters = "sore": ',
         "newsletters has no such name",
         PARTNER + ENDPOINT + 'newsletters = ["sore"]',
     ),
-    ('endpoints[0].url = "http://portal.example/hook": ', "write https://", pushed("https:", "http:")),
-    ('endpoints[0].secret = "env:NONE": ', "the environment has no NONE; set it", pushed(SECRET, "env:NONE")),
-    ('endpoints[0].secret = "env:SYNDICATE_RELAY_PASSWORD": ', "whsec_", pushed(SECRET, PASSWORD)),
-    ('endpoints[0].secret = "file:none": ', "can't be read (No such file or directory)", pushed(SECRET, "file:none")),
-    ('endpoints[0].secret = "file:var/x": ', "inside the data folder", pushed(SECRET, "file:var/x")),
+    ('[[endpoints]] "portal": url = "http://portal.example/hook": ', "write https://", pushed("https:", "http:")),
+    (
+        '[[endpoints]] "portal": secret = "env:NONE": ',
+        "the environment has no NONE; set it",
+        pushed(SECRET, "env:NONE"),
+    ),
+    ('[[endpoints]] "portal": secret = "env:SYNDICATE_RELAY_PASSWORD": ', "whsec_", pushed(SECRET, PASSWORD)),
+    (
+        '[[endpoints]] "portal": secret = "file:none": ',
+        "can't be read (No such file or directory)",
+        pushed(SECRET, "file:none"),
+    ),
+    ('[[endpoints]] "portal": secret = "file:var/x": ', "inside the data folder", pushed(SECRET, "file:var/x")),
     ("channels.relay.password: ", "write both username and password", RELAY + 'username = "a"'),
     ('channels.relay.password = "env:SYNDICATE_RELAY_PASSWORD": ', 'write tls = "starttls"', RELAY + CLEAR),
     ('channels.relay.tls = "ssl": ', "write 'starttls' or 'tls' or 'none'", RELAY + 'tls = "ssl"'),
     ("channels.relay.usrname: ", 'did you mean "username"?', RELAY + 'usrname = "a"'),
-    ('net.allow[0] = "cms.example:443": ', "not a name", '[net]\nallow = ["cms.example:443"]'),
-    ('net.allow[0] = "0.0.0.0/0:443": ', "would turn the guard off", '[net]\nallow = ["0.0.0.0/0:443"]'),
+    ('the 1st of net.allow = "cms.example:443": ', "not a name", '[net]\nallow = ["cms.example:443"]'),
+    ('the 1st of net.allow = "0.0.0.0/0:443": ', "would turn the guard off", '[net]\nallow = ["0.0.0.0/0:443"]'),
     ("newsleters: there is no such key", 'did you mean "newsletters"?', "[[newsleters]]\n"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "start"),
+    [
+        ('title = "Tanpa nama"', "the 1st [[feeds]]: name: is missing"),
+        ('name = "a"\ntitle = ""', '[[feeds]] "a": title = "": '),
+        ('name = "a"\ntitle = "A"\n[[feeds]]\nname = "b"\nlimit = 5', '[[feeds]] "b": title: is missing'),
+        ('name = "a"\ntitle = "A"\n[[feeds]]\ntitle = ""\nname = 2', "the 2nd [[feeds]]: name = 2: "),
+    ],
+)
+def test_an_entry_of_a_list_is_called_by_its_name_else_by_its_number(tmp_path: Path, entries: str, start: str) -> None:
+    problems = problems_of(tmp_path, SITE, WEB, f"[[feeds]]\n{entries}\n")
+    assert problems[0].startswith(f"config/syndicate.toml: {start}")
+
+
+def test_entries_with_one_name_are_told_apart_by_their_number(tmp_path: Path) -> None:
+    feeds = FEED.replace('title = "Terkini"', "") * 2
+    problems = problems_of(tmp_path, SITE, WEB, feeds)
+    assert [problem.split(": ")[1] for problem in problems] == [
+        "the 2nd [[feeds]]",
+        "the 1st [[feeds]]",
+        "the 2nd [[feeds]]",
+    ]
+
+
+@pytest.mark.parametrize(("count", "said"), [(3, "the 3rd"), (4, "the 4th"), (11, "the 11th"), (22, "the 22nd")])
+def test_entries_are_counted_as_people_count(tmp_path: Path, count: int, said: str) -> None:
+    good = "".join(FEED.replace("terkini", f"f{number}") for number in range(count - 1))
+    (problem,) = problems_of(tmp_path, SITE, WEB, good, FEED.replace('name = "terkini"\n', ""))
+    assert problem.startswith(f"config/syndicate.toml: {said} [[feeds]]: name: is missing")
+
+
+@pytest.mark.parametrize("url", ["contohpos.example", "ftp://contohpos.example"])
+def test_the_front_page_is_not_told_to_be_a_feed(tmp_path: Path, url: str) -> None:
+    (problem,) = problems_of(tmp_path, SITE.replace("https://contohpos.example", url), WEB)
+    assert problem.endswith('not a web address; write for example "https://contohpos.example"')
+
+
+def test_a_problem_has_its_parts_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(tmp_path, SITE, WEB, FEED + "limit = 900\n")
+
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.place, problem.value, problem.message) == (
+        "config/syndicate.toml",
+        '[[feeds]] "terkini": limit',
+        "900",
+        "too large; write 500 or less",
+    )
 
 
 @pytest.mark.parametrize(("start", "cure", "part"), FAULTS, ids=[fault[0] for fault in FAULTS])
 def test_a_fault_is_told_with_file_key_value_and_cure(tmp_path: Path, start: str, cure: str, part: str) -> None:
     (problem,) = problems_of(tmp_path, SITE, WEB, part)
-    if start == "feeds[0].partners = ":
-        start = 'feeds[0].partners = "portal"'
     assert problem.startswith(f"config/syndicate.toml: {start}")
     assert cure in problem
     assert "\n" not in problem
@@ -402,7 +538,7 @@ def test_a_fault_at_the_top_is_told(tmp_path: Path, top: str, start: str, cure: 
         ('public_url = "https://contohpos.example/x"', "web.public_url", 'write only "https://contohpos.example"'),
         ('public_url = "https://a.example"\nlisten = "8080"', "web.listen", 'write for example "127.0.0.1:8080"'),
         ('public_url = "https://a.example"\nlisten = "127.0.0.1:0"', "web.listen", "not host:port"),
-        ("", "web.public_url is missing", "write public_url"),
+        ("", "web.public_url: is missing", "write public_url"),
     ],
 )
 def test_a_fault_in_our_own_address_is_told(tmp_path: Path, web: str, start: str, cure: str) -> None:
@@ -425,7 +561,7 @@ def problems_or_none(file: Path) -> tuple[str, ...]:
     try:
         load(file, cwd=file.parent, environ=ENVIRON)
     except ConfigError as error:
-        return error.problems
+        return tuple(map(str, error.problems))
     return ()
 
 
@@ -438,7 +574,7 @@ def test_no_value_at_any_key_fails_otherwise_than_in_words(tmp_path: Path, hosti
             file.write_text("\n".join([*lines[:number], hit[0] + hostile, *lines[number + 1 :]]), "utf-8")
             for problem in problems_or_none(file):
                 assert problem.isprintable()
-                assert re.match(r"syndicate\.toml: [\w.\[\]]+(:| =| is missing)", problem)
+                assert re.match(r"syndicate\.toml: (the \d+\w+ (of )?)?[\w.\[\]]+( =|:| \")", problem)
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
@@ -459,7 +595,7 @@ def test_a_secret_in_clear_is_refused_without_being_shown(tmp_path: Path, writte
 def test_a_list_of_secrets_in_clear_is_refused_without_being_shown(tmp_path: Path) -> None:
     endpoint = re.sub(r'"env:\w+"', f'["{CANARY}"]', ENDPOINT)
     (problem,) = problems_of(tmp_path, SITE, WEB, PARTNER, endpoint)
-    assert problem.startswith("config/syndicate.toml: endpoints[0].secret[0] = …: ")
+    assert problem.startswith('config/syndicate.toml: [[endpoints]] "portal": the 1st of secret = …: ')
     assert CANARY not in problem
 
 
@@ -486,6 +622,29 @@ def test_secrets_are_resolved_and_never_shown() -> None:
     shown = f"{newspaper!r} {postgres!r} {newspaper.mail_channels()!r}"
     assert CANARY not in shown
     assert WEBHOOK not in shown
+
+
+def test_work_that_needs_no_secret_does_not_look_for_one(tmp_path: Path) -> None:
+    relay = RELAY + 'username = "a"\npassword = "env:NONE"\n'
+    text = [SITE, WEB, OUTBOX, relay, PARTNER, re.sub(r'"env:\w+"', '["env:NONE", "file:none"]', ENDPOINT)]
+    assert len(problems_of(tmp_path, *text)) == 3
+
+    settings = load(None, cwd=tmp_path, environ={}, secrets=False)
+
+    assert [channel.name for channel in settings.mail_channels()] == ["outbox"]
+    assert [(endpoint.name, endpoint.secrets) for endpoint in settings.endpoints()] == [("portal", ())]
+
+
+def test_a_secret_in_clear_is_refused_whatever_the_work(tmp_path: Path) -> None:
+    problems_of(tmp_path, SITE, WEB, PARTNER, re.sub(r'"env:\w+"', f'"{CANARY}"', ENDPOINT))
+    with pytest.raises(ConfigError, match="a secret may not stand in this file"):
+        load(None, cwd=tmp_path, environ={}, secrets=False)
+
+
+def test_the_database_s_url_is_needed_for_all_work(tmp_path: Path) -> None:
+    problems_of(tmp_path, SITE, WEB, top='store = "env:NONE"')
+    with pytest.raises(ConfigError, match="the environment has no NONE"):
+        load(None, cwd=tmp_path, environ={}, secrets=False)
 
 
 def test_two_secrets_sign_while_one_is_being_changed(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ def init(
     path = folder / "config" / "syndicate.toml"
     if path.exists():
         raise Refused(f"{path} is there already; nothing was written")
-    for option, address in (("--site-url", site_url), ("--url", url)):
-        _check_address(option, address)
+    _check_address("--site-url", site_url, example="https://contohpos.example")
+    _check_address("--url", url, example="https://contohpos.example/rss")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(init_text(title=title, site_url=site_url, feed_url=url), "utf-8")
     prepare_keys(path.resolve(), cwd=Path.cwd())
@@ -59,9 +59,9 @@ def init(
         raise Refused(f"{trouble.rstrip('.')}. The configuration is written; correct the url there, or try again later")
 
 
-def _check_address(option: str, address: str | None) -> None:
+def _check_address(option: str, address: str | None, *, example: str) -> None:
     if address is not None and (urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc):
-        raise ConfigError(f'{option} {address}: not a web address; write for example "https://contohpos.example/rss"')
+        raise ConfigError(f'{option} {address}: not a web address; write for example "{example}"')
 
 
 def _first_story(newsroom: Path) -> None:

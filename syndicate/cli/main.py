@@ -22,6 +22,7 @@ from syndicate.cli import (
     newsletters,
     once,
     partners,
+    show,
     sources,
     subscribers,
 )
@@ -52,6 +53,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, _Command]]] = {
             "list": editions.list_all,
             "show": editions.show_one,
             "books": editions.books,
+            "doubts": editions.doubts,
             "hold": editions.hold,
             "release": editions.release,
             "cancel": editions.cancel,
@@ -82,14 +84,23 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Does what the words say and returns the exit code. An error is a sentence on stderr."""
+    """Does what the words say and returns the exit code.
+
+    An error is a sentence on stderr; one of the configuration is JSON on stdout where JSON was asked for.
+    """
     try:
         build()(args=config_first(arguments), prog_name="syndicate")
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else 0
+    except ConfigError as error:
+        if "--json" in arguments:
+            show.as_json({"ok": False, "problems": error.problems})
+        else:
+            print(error, file=sys.stderr)
+        return 2
     except SyndicateError as error:
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return 1
     except OSError as error:
         print(f"{error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         return 1

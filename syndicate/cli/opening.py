@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 _R = TypeVar("_R")
 
 
-def settings_of(context: typer.Context, *, prepare: bool = False) -> "Settings":
-    """The settings of this call. `prepare` makes the keys first, if there are none yet."""
+def settings_of(context: typer.Context, *, prepare: bool = False, secrets: bool = True) -> "Settings":
+    """The settings of this call. `prepare` makes the keys first, if there are none yet; `secrets` as in `load`."""
     from syndicate.settings import load, prepare_keys
 
     path: Path | None = context.obj
     if prepare:
         prepare_keys(path, cwd=Path.cwd())
-    return load(path, cwd=Path.cwd(), environ=os.environ)
+    return load(path, cwd=Path.cwd(), environ=os.environ, secrets=secrets)
 
 
-def with_app(context: typer.Context, work: Callable[["App"], Awaitable[_R]]) -> _R:
-    """Opens the App for one piece of work. What is logged meanwhile goes to stderr, from WARNING up."""
-    settings = settings_of(context)
+def with_app(context: typer.Context, work: Callable[["App"], Awaitable[_R]], *, secrets: bool = False) -> _R:
+    """Opens the App for one piece of work. What is logged meanwhile goes to stderr, from WARNING up.
+
+    Only work that hands something out needs `secrets`; without them channels that have a password aren't there.
+    """
+    settings = settings_of(context, secrets=secrets)
     return asyncio.run(_work(settings, work))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from functools import partial
 from typing import Any
@@ -15,10 +16,10 @@ from syndicate import log as logging
 from syndicate.app import App, open_app
 from syndicate.cli.narrate import Narrator
 from syndicate.cli.opening import trouble
-from syndicate.errors import ConfigError, Refused, SyndicateError
+from syndicate.errors import SyndicateError
 from syndicate.settings import Settings
 from syndicate.store import editions, ledger
-from syndicate.web.server import serve
+from syndicate.web.server import listen, serve_on
 from syndicate.work import prepare, run_up, single_process
 
 log = structlog.get_logger()
@@ -31,20 +32,20 @@ async def open_and_run(settings: Settings) -> None:
     if settings.log.format == "console":
         Narrator(tell=partial(print, flush=True), zone=app.site.timezone, public_url=app.site.public_url).begin()
     try:
-        with single_process(settings.var):
-            await _run(app)
+        with single_process(settings.var), listen(app) as listener:
+            await _run(app, listener)
     except DBAPIError as error:
         raise await trouble(app, error) from error
     finally:
         await app.aclose()
 
 
-async def _run(app: App) -> None:
+async def _run(app: App, listener: socket.socket) -> None:
     """Serves first, and works only while it serves: whoever is mailed a link must find us at home."""
     stop, close = asyncio.Event(), asyncio.Event()
     await prepare(app)
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(app, started=ready.set_result, stop=close))
+    serving = asyncio.create_task(serve_on(listener, app, started=ready.set_result, stop=close))
     watched: set[asyncio.Future[Any]] = {ready, serving}
     await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     if not ready.done():
@@ -76,10 +77,8 @@ def _failed(**parts: asyncio.Task[None]) -> bool:
 
 
 def _not_served(serving: asyncio.Task[None]) -> Exception:
-    """Why the server didn't come up. An address that is taken is trouble out there, not a fault of the file."""
+    """Why the server didn't come up."""
     error = serving.exception()
-    if isinstance(error, ConfigError):
-        return Refused(str(error))
     return error if isinstance(error, Exception) else SyndicateError("the web server ended before it had begun")
 
 

@@ -6,7 +6,7 @@ stands in `tables` and `kinds`; docs/configuration.md describes every key for th
 
 from syndicate.settings.assets import assets
 from syndicate.settings.keys import Keys, create_keys, create_sample_secret, load_keyring
-from syndicate.settings.load import find_config, load, prepare_keys
+from syndicate.settings.load import load, prepare_keys
 from syndicate.settings.starter import init_text
 from syndicate.settings.whole import Settings
 
@@ -16,7 +16,6 @@ __all__ = [
     "assets",
     "create_keys",
     "create_sample_secret",
-    "find_config",
     "init_text",
     "load",
     "load_keyring",

@@ -39,7 +39,7 @@ def is_allowed(url: str, info: ValidationInfo) -> bool:
     return address is not None and surroundings(info).allowed.opens(address, port)
 
 
-def web_address(value: str) -> SplitResult:
+def web_address(value: str, *, example: str = "https://contohpos.example/rss") -> SplitResult:
     """The parts of an absolute http or https URL without user, password and fragment. Raises ValueError."""
     try:
         parts = urlsplit(value)
@@ -47,9 +47,9 @@ def web_address(value: str) -> SplitResult:
     except ValueError:  # a port or an IPv6 address that isn't one
         whole = False
     if not whole:
-        raise ValueError('not a web address; write for example "https://contohpos.example/rss"')
+        raise ValueError(f'not a web address; write for example "{example}"')
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise ValueError('has a user, password or #; write it without, for example "https://contohpos.example/rss"')
+        raise ValueError(f'has a user, password or #; write it without, for example "{example}"')
     return parts
 
 
@@ -66,9 +66,14 @@ def _url(value: str) -> str:
     return value
 
 
+def _front_page(value: str) -> str:
+    web_address(value, example="https://contohpos.example")
+    return value
+
+
 def _origin(value: str) -> str:
     """Scheme, host and port only: our paths are ours."""
-    parts = web_address(value)
+    parts = web_address(value, example="https://feeds.contohpos.example")
     if parts.path not in ("", "/") or parts.query:
         raise ValueError(f'has a path; write only "{parts.scheme}://{parts.netloc}"')
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
@@ -101,6 +106,7 @@ def _host(value: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_url)]
+FrontPage = Annotated[str, AfterValidator(_front_page)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Listen = Annotated[str, AfterValidator(_listen)]
 AllowEntry = Annotated[str, AfterValidator(_allowed)]

@@ -20,6 +20,7 @@ class Surroundings:
 
     root: Path  # relative paths start here
     environ: Mapping[str, str]
+    secrets: bool  # False: those of channels and endpoints aren't looked up
     names: Mapping[str, tuple[str, ...]]  # "partners" → the names of all partners
     allowed: Allowed  # [net] allow
     var: Path

@@ -11,10 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 
 from syndicate.domain import slot
 from syndicate.domain.audience import normal_address
-from syndicate.domain.selection import slug
-from syndicate.errors import AddressProblem
+from syndicate.domain.selection import path_slug, slug
+from syndicate.errors import AddressProblem, ConfigError
 from syndicate.settings.around import path_at, surroundings
 from syndicate.settings.assets import assets
+from syndicate.sources.read.rules import make_rule
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _DURATION = re.compile(r"(\d{1,6}) ?(s|min|h|d)")
@@ -25,7 +26,7 @@ _UNITS: Mapping[str, timedelta] = {
     "d": timedelta(days=1),
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_HOLE = re.compile(r"\{(\w+)\}")
+_HOLE = re.compile(r"\{([^{}]*)\}")
 _HOLES = ("title", "date", "lead")
 
 
@@ -116,6 +117,8 @@ def _subject(value: str) -> str:
     unknown = [hole for hole in _HOLE.findall(value) if hole not in _HOLES]
     if unknown:
         raise ValueError(f"{{{unknown[0]}}} is nothing we can fill in; write {{title}}, {{date}} or {{lead}}")
+    if set("{}").intersection(_HOLE.sub("", value)):
+        raise ValueError("has a { or } without its other half; write {title}, {date} or {lead}")
     return _title(value)
 
 
@@ -126,14 +129,36 @@ def _template(value: str) -> str:
 
 
 def _slugs(value: object) -> frozenset[str]:
+    return frozenset(map(slug, _words(value)))
+
+
+def _path_slugs(value: object) -> frozenset[str]:
+    return frozenset(map(path_slug, _words(value)))
+
+
+def _words(value: object) -> tuple[str, ...]:
     if not isinstance(value, tuple) or not all(isinstance(text, str) for text in value):
         raise ValueError('must be a list of words; write for example ["kota", "daerah"]')
     for text in value:
-        if "/" in text:
-            raise ValueError(f'"{text}" is a path; write one element of it, "{text.rpartition("/")[2]}"')
         if not slug(text):
             raise ValueError(f'"{text}" names nothing; write for example "kota"')
-    return frozenset(map(slug, value))
+    return value
+
+
+def _page_rules(value: object) -> Mapping[str, tuple[str, ...]]:
+    """An operator's own selectors for a newsroom's pages; the key at fault is named with its flaw."""
+    table = (
+        {key: list(one) if isinstance(one, tuple) else one for key, one in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
+    if not isinstance(table, dict):
+        raise ValueError('must be a table; write for example { body = [".entry-content"] }')
+    try:
+        rule = make_rule("rules", table)
+    except ConfigError as error:
+        raise ValueError("; ".join(f"{one.place.strip('.')} {one.message}" for one in error.problems)) from None
+    return {key: getattr(rule, key) for key in table}
 
 
 def _engine(value: str) -> str:
@@ -156,4 +181,6 @@ From = Annotated[Sender, PlainValidator(_sender)]
 Subject = Annotated[str, AfterValidator(_subject)]
 Template = Annotated[str, AfterValidator(_template)]
 Slugs = Annotated[frozenset[str], PlainValidator(_slugs)]
+PathSlugs = Annotated[frozenset[str], PlainValidator(_path_slugs)]
+PageRules = Annotated[Mapping[str, tuple[str, ...]], PlainValidator(_page_rules)]
 EngineName = Annotated[str, AfterValidator(_engine)]

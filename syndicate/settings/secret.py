@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 from syndicate.settings.around import path_at, surroundings
 from syndicate.settings.kinds import outside_var
 
+NOT_LOOKED_UP = SecretStr("")  # no secret is empty
 _WEBHOOK_KEY = (24, 64)  # bytes, Standard Webhooks 1.0, "Signature scheme"
 
 
@@ -26,9 +27,14 @@ def webhook_key(secret: SecretStr) -> bytes:
 
 
 def _secret(value: object, info: ValidationInfo) -> SecretStr:
-    """What `env:NAME` or `file:PATH` refers to. A secret never stands in the config file itself."""
+    """A secret never stands in the config file itself."""
     if not isinstance(value, str) or not value.startswith(("env:", "file:")):
         raise ValueError('a secret may not stand in this file; write "env:NAME" or "file:PATH"')
+    return _referred(value, info) if surroundings(info).secrets else NOT_LOOKED_UP
+
+
+def _referred(value: str, info: ValidationInfo) -> SecretStr:
+    """What `env:NAME` or `file:PATH` refers to."""
     place, _, where = value.partition(":")
     text = _from_environ(where, info) if place == "env" else _from_file(where, info)
     if not text:
@@ -54,7 +60,8 @@ def _from_file(where: str, info: ValidationInfo) -> str:
 
 
 def _webhook_secret(value: SecretStr) -> SecretStr:
-    webhook_key(value)
+    if value != NOT_LOOKED_UP:
+        webhook_key(value)
     return value
 
 
@@ -69,9 +76,12 @@ def _one_or_two(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 
 def _store(value: object, info: ValidationInfo) -> SecretStr:
-    """The database's URL; the store adds the driver. A password may only come from the environment or a file."""
+    """The database's URL, which all work needs; the store adds the driver.
+
+    A password in it may only come from the environment or a file.
+    """
     referred = isinstance(value, str) and value.startswith(("env:", "file:"))
-    text = _secret(value, info).get_secret_value() if referred else value
+    text = _referred(str(value), info).get_secret_value() if referred else value
     if isinstance(text, str) and text.startswith("sqlite:///"):
         return SecretStr(f"sqlite:///{path_at(surroundings(info).root, text.removeprefix('sqlite:///'))}")
     if not isinstance(text, str) or not text.startswith(("postgresql://", "postgresql+psycopg://")):

@@ -1,7 +1,7 @@
 """The tables of the config file, one class each: their keys, defaults and bounds."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from syndicate.domain.selection import Selection
-from syndicate.domain.source import SourceConfig
+from syndicate.domain.source import Relation, SourceConfig
 from syndicate.settings.addresses import (
     AllowEntry,
+    FrontPage,
     Host,
     HostPort,
     Listen,
@@ -36,6 +37,8 @@ from syndicate.settings.kinds import (
     Language,
     Line,
     Name,
+    PageRules,
+    PathSlugs,
     Rhythm,
     Slugs,
     Subject,
@@ -43,7 +46,7 @@ from syndicate.settings.kinds import (
     Title,
     Zone,
 )
-from syndicate.settings.secret import Secret, WebhookSecrets, webhook_key
+from syndicate.settings.secret import NOT_LOOKED_UP, Secret, WebhookSecrets, webhook_key
 
 _POLITE = 60  # seconds between two polls of somebody else's host
 
@@ -57,8 +60,8 @@ class Table(BaseModel):
 class ExcludeTable(Table):
     """What a Selection leaves out."""
 
-    sections: Slugs = frozenset()
-    tags: Slugs = frozenset()
+    sections: PathSlugs = frozenset()
+    tags: PathSlugs = frozenset()
     authors: Slugs = frozenset()
     sources: Slugs = frozenset()
     language: Slugs = frozenset()
@@ -95,7 +98,7 @@ class SiteTable(Table):
     """The newspaper, as readers see it."""
 
     title: Title
-    url: Url
+    url: FrontPage
     language: Language = "id"
     timezone: Zone = "Asia/Jakarta"
     description: Line = ""
@@ -120,67 +123,111 @@ class WebTable(Table):
         return is_loopback(self.bind.host) and is_loopback(urlsplit(self.public_url).hostname or "")
 
 
-class FolderSource(Table):
-    """A newsroom that writes files into a folder."""
+class SourceTable(Table):
+    """What all newsrooms have."""
 
     name: Name
+    zone: Zone | None = None
+    language: Language | None = None
+    picture_credit: Literal["flag", "required"] = "flag"
+    first_import: Literal["feeds", "mail"] = "feeds"
+
+    def _common(self, site: SiteTable) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "zone": self.zone or site.timezone,
+            "language": self.language or site.language,
+            "credit_required": self.picture_credit == "required",
+            "first_import_mail": self.first_import == "mail",
+        }
+
+
+class FolderSource(SourceTable):
+    """A newsroom that writes files into a folder."""
+
     kind: Literal["folder"]
     path: FilePath
     every: Duration = Field(default="5 min", validate_default=True)
-    zone: Zone | None = None
-    language: Language | None = None
-    first_import: Literal["feeds", "mail"] = "feeds"
 
     def config(self, site: SiteTable) -> SourceConfig:
         """As the domain has it."""
-        return SourceConfig(
-            name=self.name,
-            kind=self.kind,
-            location=str(self.path),
-            every=self.every,
-            zone=self.zone or site.timezone,
-            language=self.language or site.language,
-            first_import_mail=self.first_import == "mail",
-        )
+        return SourceConfig(kind=self.kind, location=str(self.path), every=self.every, **self._common(site))
 
 
-class FeedSource(Table):
-    """A newsroom that publishes a feed."""
+class RemoteSource(SourceTable):
+    """A newsroom that we ask over HTTP."""
 
-    name: Name
-    kind: Literal["feed"]
     url: Url
-    every: Duration = Field(default="5 min", validate_default=True)
-    zone: Zone | None = None
-    language: Language | None = None
-    sections: tuple[Title, ...] = ()
-    strip_weak_etag: bool = False
-    first_import: Literal["feeds", "mail"] = "feeds"
+    relation: Literal["owner", "partner", "stranger"] = "partner"
+    every: Duration | None = None
 
     @field_validator("every")
     @classmethod
-    def _polite(cls, value: Duration, info: ValidationInfo) -> Duration:
+    def _polite(cls, value: Duration | None, info: ValidationInfo) -> Duration | None:
         url = info.data.get("url")
-        if value.total_seconds() < _POLITE and url and not is_allowed(url, info):
+        if value and value.total_seconds() < _POLITE and url and not is_allowed(url, info):
             raise ValueError(
                 "too often for somebody else's host; "
                 'write "1 min" or more, or name the address in the URL in [net] allow'
             )
         return value
 
+    def _common(self, site: SiteTable) -> dict[str, Any]:
+        remote = {"location": self.url, "every": self.every, "relation": Relation(self.relation)}
+        return super()._common(site) | remote
+
+
+class FeedSource(RemoteSource):
+    """A newsroom that publishes a feed."""
+
+    kind: Literal["feed"]
+    sections: tuple[Title, ...] = ()
+    strip_weak_etag: bool = False
+
     def config(self, site: SiteTable) -> SourceConfig:
         """As the domain has it."""
         return SourceConfig(
-            name=self.name,
+            kind=self.kind, sections=self.sections, strip_weak_etag=self.strip_weak_etag, **self._common(site)
+        )
+
+
+class WordPressSource(RemoteSource):
+    """A newsroom on WordPress, with all its channels."""
+
+    kind: Literal["wordpress"]
+    channels: tuple[Literal["rest", "feed", "sitemap", "page"], ...] = ("rest", "feed", "sitemap", "page")
+    sections: tuple[Title, ...] = ()
+    strip_weak_etag: bool = False
+    rules: PageRules = Field(default_factory=dict)
+
+    @field_validator("channels")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError('name each channel once, the first to be tried first: ["rest", "feed", "sitemap", "page"]')
+        return value
+
+    def config(self, site: SiteTable) -> SourceConfig:
+        """As the domain has it."""
+        return SourceConfig(
             kind=self.kind,
-            location=self.url,
-            every=self.every,
-            zone=self.zone or site.timezone,
-            language=self.language or site.language,
+            channels=self.channels,
             sections=self.sections,
             strip_weak_etag=self.strip_weak_etag,
-            first_import_mail=self.first_import == "mail",
+            page_rule=self.rules,
+            **self._common(site),
         )
+
+
+class PageSource(RemoteSource):
+    """A newsroom of which only its pages can be read."""
+
+    kind: Literal["page"]
+    rules: PageRules = Field(default_factory=dict)
+
+    def config(self, site: SiteTable) -> SourceConfig:
+        """As the domain has it."""
+        return SourceConfig(kind=self.kind, page_rule=self.rules, **self._common(site))
 
 
 class FeedTable(Table):
@@ -290,8 +337,8 @@ class EndpointTable(Table):
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        """The keys that sign, two while one is being changed."""
-        return tuple(map(webhook_key, self.secret))
+        """The keys that sign, two while one is being changed; none where secrets weren't looked up."""
+        return tuple(webhook_key(secret) for secret in self.secret if secret != NOT_LOOKED_UP)
 
 
 class NetTable(Table):

@@ -15,7 +15,7 @@ from syndicate.channels import MailConfig, MaildirConfig, SmtpConfig
 from syndicate.domain import feed, newsletter, partner
 from syndicate.domain.source import SourceConfig
 from syndicate.settings.kinds import EngineName, FilePath, KeysPath, Name
-from syndicate.settings.secret import StoreUrl
+from syndicate.settings.secret import NOT_LOOKED_UP, StoreUrl
 from syndicate.settings.tables import (
     EndpointTable,
     ExcludeTable,
@@ -26,20 +26,22 @@ from syndicate.settings.tables import (
     MaildirChannel,
     NetTable,
     NewsletterTable,
+    PageSource,
     PartnerTable,
     SelectTable,
     SiteTable,
     SmtpChannel,
     Table,
     WebTable,
+    WordPressSource,
 )
 
-AnySource = Annotated[FolderSource | FeedSource, Field(discriminator="kind")]
+AnySource = Annotated[FolderSource | FeedSource | WordPressSource | PageSource, Field(discriminator="kind")]
 AnyChannel = Annotated[MaildirChannel | SmtpChannel, Field(discriminator="kind")]
 
 
 class Settings(Table):
-    """The configuration, read once. All paths in it are absolute, all secrets resolved and hidden from `repr`."""
+    """The configuration, read once. All paths in it are absolute, secrets are hidden from `repr`."""
 
     store: StoreUrl = Field(default="sqlite:///var/syndicate.db", validate_default=True)
     engine: EngineName = "embedded"
@@ -128,8 +130,8 @@ class Settings(Table):
         )
 
     def mail_channels(self) -> tuple[MailConfig, ...]:
-        """The ways out for mail."""
-        return tuple(self._channel(name, table) for name, table in self.channels.items())
+        """The ways out for mail; where secrets weren't looked up, only those that need none."""
+        return tuple(self._channel(name, table) for name, table in self.channels.items() if _is_open(table))
 
     def _newsletter(self, table: NewsletterTable) -> newsletter.Newsletter:
         return newsletter.Newsletter(
@@ -168,6 +170,10 @@ class Settings(Table):
         )
 
 
+def _is_open(table: MaildirChannel | SmtpChannel) -> bool:
+    return isinstance(table, MaildirChannel) or table.password != NOT_LOOKED_UP
+
+
 # For hints on a misspelt key, and for the proof that every key is documented.
 TABLES: Mapping[str, type[Table]] = {
     "": Settings,
@@ -175,6 +181,8 @@ TABLES: Mapping[str, type[Table]] = {
     "web": WebTable,
     "sources.folder": FolderSource,
     "sources.feed": FeedSource,
+    "sources.wordpress": WordPressSource,
+    "sources.page": PageSource,
     "feeds": FeedTable,
     "newsletters": NewsletterTable,
     "channels.maildir": MaildirChannel,

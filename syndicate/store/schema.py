@@ -1,12 +1,11 @@
-"""Brings a database to the schema this version needs; refuses one from a later version."""
+"""Brings a database to the schema this version needs; refuses one from a later version.
+
+Alembic is imported only when there is something to apply: it takes an eighth of the time of a `syndicate once`.
+"""
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from syndicate.errors import StoreTrouble
@@ -30,16 +29,9 @@ async def pending(db: Database) -> list[str]:
         return await connection.run_sync(_pending)
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    return config
-
-
 def _pending(connection: Connection) -> list[str]:
-    here = MigrationContext.configure(connection).get_current_revision()
-    script = ScriptDirectory.from_config(_config())
-    known = [revision.revision for revision in script.walk_revisions()][::-1]
+    here = _standing(connection)
+    known = sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
     if here is not None and here not in known:
         raise StoreTrouble(
             f"the database is of a later version (migration {here}); install that version of Syndicate "
@@ -48,10 +40,21 @@ def _pending(connection: Connection) -> list[str]:
     return known[known.index(here) + 1 :] if here else known
 
 
+def _standing(connection: Connection) -> str | None:
+    """The migration the database stands at, as Alembic keeps it; None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
 def _upgrade(connection: Connection) -> list[str]:
     missing = _pending(connection)
     if missing:
-        config = _config()
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return missing

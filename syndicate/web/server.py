@@ -1,6 +1,7 @@
 """The web server: uvicorn inside our own loop, without its signal handlers, with deadlines for what clients send."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from syndicate.app import App
-from syndicate.errors import ConfigError
+from syndicate.errors import Refused
 from syndicate.web.deadline import DeadlineProtocol
 from syndicate.web.site import open_site
 
@@ -44,14 +45,18 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-async def serve(app: App, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Answers on `[web] listen` until `stop` is set, then finishes what is under way.
-
-    `started` gets the address once requests are taken. Needs no database to start: feeds come from files. Raises
-    ConfigError when the address can't be had.
-    """
-    with _listener(app) as listener:
-        await serve_on(listener, app, started=started, stop=stop)
+def listen(app: App) -> socket.socket:
+    """Takes `[web] listen`; whoever connects waits until it is served. Raises Refused when it can't be had."""
+    host, port = app.settings.web.bind
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        where = app.settings.web.listen
+        if error.errno == errno.EADDRINUSE:
+            raise Refused(f"{where} is in use; stop what uses it, or change [web] listen") from error
+        reason = str(error.strerror).partition(" (")[0]  # without what the socket module adds in brackets
+        raise Refused(f"{where} can't be listened on ({reason}); change [web] listen") from error
 
 
 async def serve_on(
@@ -62,7 +67,10 @@ async def serve_on(
     stop: asyncio.Event,
     protocol: type[DeadlineProtocol] = DeadlineProtocol,
 ) -> None:
-    """As `serve`, on a socket that listens already. Closes it."""
+    """Answers on a socket that listens until `stop` is set, then finishes what is under way, and closes it.
+
+    `started` gets the address once requests are taken. Needs no database to start: feeds come from files.
+    """
     site = open_site(app)
     await asyncio.to_thread(site.shelf.glance)
     host, port = listener.getsockname()[:2]
@@ -95,15 +103,3 @@ def _config(asgi: ASGIApp, protocol: type[DeadlineProtocol]) -> uvicorn.Config:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-
-
-def _listener(app: App) -> socket.socket:
-    host, port = app.settings.web.bind
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ConfigError(
-            f"[web] listen = {app.settings.web.listen!r}: can't be listened on ({error.strerror}); "
-            "stop the other program there, or write another address"
-        ) from error

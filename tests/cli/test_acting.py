@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import update
 
 from syndicate.domain.audience import address_digest
 from syndicate.domain.delivery import Standing, State
@@ -21,6 +22,7 @@ from syndicate.pipeline.reconcile import FENCE_HOLD
 from syndicate.settings import load_keyring
 from syndicate.store import audience, editions, fence, jobs, partners
 from syndicate.store.db import Database
+from syndicate.store.tables import deliveries
 from tests.cli.conftest import Cli
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -128,7 +130,7 @@ def test_the_module_of_test_sends_can_not_ask_for_recipients() -> None:
     froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     names = {alias.name for node in froms if "store" in str(node.module) for alias in node.names}
 
-    assert names == {"suppression", "Database", "Variant"}
+    assert names == {"suppression", "Database", "Rendering"}
 
 
 def test_a_suppressed_address_gets_no_test_and_no_subscription(cli: Cli, paper: Path) -> None:
@@ -177,6 +179,92 @@ def test_a_cancelled_edition_stays_cancelled(cli: Cli, paper: Path) -> None:
 
     assert (dry.code, done.code, again.code) == (0, 0, 1)
     assert "cancelled" in cli("editions", "show", name).out
+
+
+def outbox(paper: Path) -> int:
+    return len(list((paper / "var" / "outbox" / "new").iterdir()))
+
+
+def doubt_all(paper: Path, *, lost: int) -> None:
+    """All three mails of the edition are uncertain; so many of them never reached the folder."""
+
+    async def work(db: Database) -> None:
+        async with db.write() as connection:
+            await connection.execute(update(deliveries).values(state="uncertain", code="flush", text="no answer"))
+            await editions.put_books(connection, 1, await editions.count_books(connection, 1))
+
+    in_store(paper, work)
+    for mail in list((paper / "var" / "outbox" / "new").iterdir())[:lost]:
+        mail.unlink()
+
+
+def test_doubts_are_listed_with_who_and_what_was_said(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    none = cli("editions", "doubts", name)
+    doubt_all(paper, lost=0)
+
+    listed = json.loads(cli("editions", "doubts", name, "--json").out)
+
+    assert (none.code, none.out) == (0, "No delivery is uncertain.\n")
+    assert sorted(doubt["address"] for doubt in listed["uncertain"])[0] == "bagus@pembaca.example"
+    assert {(doubt["code"], doubt["text"]) for doubt in listed["uncertain"]} == {("flush", "no answer")}
+    assert "dewi@pembaca.example" in cli("editions", "doubts", name).out
+
+
+def test_a_look_settles_doubts_and_sends_what_was_never_taken_over(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    doubt_all(paper, lost=1)
+
+    dry = cli("editions", "doubts", name, "--look", "--dry-run")
+    still = json.loads(cli("editions", "doubts", name, "--json").out)["uncertain"]
+    looked = cli("editions", "doubts", name, "--look")
+    cli("once")
+
+    assert dry.out.startswith("Would ask outbox, and send again what it never got.\n")
+    assert len(still) == 3
+    assert looked.out.startswith("outbox took 2 over and never got 1. What is due goes out")
+    assert looked.out.endswith("No delivery is uncertain.\n")
+    assert outbox(paper) == 3
+    assert json.loads(cli("editions", "books", name, "--json").out)["ledger"]["accepted"] == 3
+
+
+def test_doubts_go_out_once_more_at_a_persons_word(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    doubt_all(paper, lost=3)
+
+    dry = cli("editions", "doubts", name, "--resend", "--dry-run")
+    untouched = json.loads(cli("editions", "show", name, "--json").out)["state"]
+    done = cli("editions", "doubts", name, "--resend")
+    again = cli("editions", "doubts", name, "--resend")
+    cli("once")
+
+    assert dry.out.startswith("Would send it again to 3 readers, who may have it already.\n")
+    assert (untouched, done.code, again.code) == ("done", 0, 1)
+    assert done.out.startswith("It is due again for 3 readers. What is due goes out with a running `up` at once")
+    assert outbox(paper) == 3
+    assert json.loads(cli("editions", "show", name, "--json").out)["state"] == "done"
+
+
+def test_doubts_of_a_cancelled_edition_are_not_sent_again(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    doubt_all(paper, lost=3)
+    put_edition(paper, EditionState.CANCELLED)
+
+    assert cli("editions", "doubts", name, "--resend", "--dry-run").out.startswith("Would send it again to 0 readers")
+    assert cli("editions", "doubts", name, "--resend").code == 1
+    assert cli("editions", "doubts", name, "--look", "--resend").code == 2
+
+
+def test_an_edition_whose_newsletter_is_gone_is_not_released(cli: Cli, paper: Path) -> None:
+    name = edition_name(cli)
+    put_edition(paper, EditionState.HELD)
+    file = paper / "config" / "syndicate.toml"
+    file.write_text(file.read_text("utf-8").replace('"ringkasan"', '"harian"'), "utf-8")
+
+    said = cli("editions", "release", name)
+
+    assert (said.code, said.err) == (1, "There is no newsletter called 'ringkasan'. Known: harian.\n")
+    assert json.loads(cli("editions", "show", name, "--json").out)["state"] == "held"
 
 
 def test_a_restored_backup_is_released_by_a_person(cli: Cli, paper: Path) -> None:

@@ -3,16 +3,57 @@
 import json
 import shutil
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from syndicate.work import single_process
-from tests.cli.conftest import Cli, free_port, write_story
+from tests.cli.conftest import Cli, Said, free_port, write_story
+
+RSS = b"""<rss version="2.0"><channel><title>Umpan</title><link>https://umpan.example</link>
+<item><title>Kabar</title><link>https://umpan.example/1</link><guid>1</guid></item></channel></rss>"""
+
+
+@dataclass
+class Heard:
+    """What a feed's server was asked."""
+
+    port: int
+    paths: list[str]
+
+
+@contextmanager
+def listening(body: bytes) -> Iterator[Heard]:
+    """A server in a thread of its own: the command line has a loop of its own."""
+    heard = Heard(port=0, paths=[])
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.paths.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/rss+xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silence."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        heard.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield heard
+        server.shutdown()
 
 
 def test_init_writes_what_check_and_once_accept(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "koran"
+    monkeypatch.setattr("sys.argv", ["syndicate"])  # as it is called by whoever has it on the path
 
     made = cli("init", str(folder), "--title", "Kabar Lereng", "--site-url", "https://kabarlereng.example")
     monkeypatch.chdir(folder)
@@ -69,10 +110,73 @@ def test_check_finds_a_relay_that_does_not_answer(cli: Cli, paper: Path) -> None
 
     said = cli("check", "--json")
 
-    findings = {finding["what"]: finding for finding in json.loads(said.out)}
-    assert said.code == 1
-    assert findings["channel outbox"]["ok"] is False
-    assert all(finding["ok"] for what, finding in findings.items() if what != "channel outbox")
+    fine = {what: fine for what, (_, fine) in findings(said).items()}
+    assert (said.code, fine.pop("channel outbox")) == (1, False)
+    assert all(fine.values())
+
+
+def findings(said: Said) -> dict[str, tuple[str, bool]]:
+    return {finding["what"]: (finding["found"], finding["ok"]) for finding in json.loads(said.out)}
+
+
+def test_check_counts_the_stories_of_a_folder_and_their_flaws(cli: Cli, paper: Path) -> None:
+    write_story(paper, 7, 'Tanda "kutip" yang salah')
+
+    said = cli("check", "--json")
+
+    assert said.code == 0
+    found = "2 stories, 1 flaw (`syndicate sources test newsroom` names each)"
+    assert findings(said)["source newsroom"] == (found, True)
+
+
+def test_check_finds_a_folder_that_is_not_there(cli: Cli, paper: Path) -> None:
+    (paper / "newsroom").rename(paper / "elsewhere")
+
+    said = cli("check", "--json")
+
+    text, fine = findings(said)["source newsroom"]
+    assert (said.code, fine) == (1, False)
+    assert text == f"The folder {paper / 'newsroom'} can't be listed: No such file or directory."
+
+
+def add_feed(paper: Path, port: int) -> None:
+    config = paper / "config" / "syndicate.toml"
+    source = f'[[sources]]\nname = "umpan"\nkind = "feed"\nurl = "http://127.0.0.1:{port}/"\n[[feeds]]'
+    text = config.read_text().replace("[[feeds]]", source, 1)
+    config.write_text(text.replace("allow = [", f'allow = ["127.0.0.1:{port}", '))
+
+
+def test_check_fetches_a_feed_once(cli: Cli, paper: Path) -> None:
+    with listening(RSS) as heard:
+        add_feed(paper, heard.port)
+        said = cli("check", "--json")
+
+    assert findings(said)["source umpan"] == ("1 story", True)
+    assert heard.paths == ["/"]
+
+
+def test_check_finds_a_feed_that_does_not_answer(cli: Cli, paper: Path) -> None:
+    add_feed(paper, free_port())
+
+    said = cli("check", "--json")
+
+    text, fine = findings(said)["source umpan"]
+    assert (said.code, fine) == (1, False)
+    assert "could not be fetched" in text
+
+
+def test_check_offline_leaves_feeds_and_relays_out(cli: Cli, paper: Path) -> None:
+    add_feed(paper, free_port())
+    config = paper / "config" / "syndicate.toml"
+    relay = f'\n[channels.relay]\nkind = "smtp"\nhost = "127.0.0.1"\nport = {free_port()}\ntls = "none"\n'
+    config.write_text(config.read_text() + relay)
+
+    said = cli("check", "--offline", "--json")
+
+    found = findings(said)
+    assert said.code == 0
+    assert found["source umpan"] == found["channel relay"] == ("not looked at (--offline)", True)
+    assert (found["source newsroom"], found["channel outbox"]) == (("2 stories", True), ("takes mail", True))
 
 
 def test_check_finds_keys_that_are_missing(cli: Cli, paper: Path) -> None:

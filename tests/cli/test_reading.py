@@ -1,12 +1,16 @@
 """Commands that only look: the same facts as a table in the newspaper's zone and as JSON in UTC."""
 
+import asyncio
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from syndicate.domain.likeness import Link, LinkKind
+from syndicate.store import likeness
+from syndicate.store.db import Database
 from syndicate.work import single_process
 from tests.cli.conftest import Cli, write_story
 
@@ -73,6 +77,30 @@ def test_an_article_shows_its_versions_feeds_and_editions(cli: Cli, paper: Path)
     assert cli("articles", "show", story["id"]).code == 0
 
 
+def test_an_article_names_what_it_is_a_double_of_and_where_else_it_stands(cli: Cli, paper: Path) -> None:
+    later, first = told(cli, "articles", "list")
+    asyncio.run(link(paper, later["id"], first["id"], LinkKind.DOUBLE))
+    assert told(cli, "articles", "show", later["id"])["double_of"] == first["id"]
+    assert told(cli, "articles", "show", first["id"])["doubles"] == [later["id"]]
+    assert f"double of  {first['id']}" in cli("articles", "show", later["id"]).out
+    assert f"posted again  {later['id']}" in cli("articles", "show", first["id"]).out
+
+    asyncio.run(link(paper, later["id"], first["id"], LinkKind.COPY))
+    (other,) = told(cli, "articles", "show", first["id"])["also_at"]
+    assert (other["id"], other["source"]) == (later["id"], "newsroom")
+    assert f"also at    {later['id']}" in cli("articles", "show", first["id"]).out
+
+
+async def link(paper: Path, article: str, other: str, kind: LinkKind) -> None:
+    """Links two stories, as gathering does, in the place of any link that is there."""
+    db = Database(f"sqlite:///{paper}/var/syndicate.db")
+    async with db.write() as connection:
+        await likeness.drop_links(connection, article, [other])
+        at = datetime(2026, 11, 24, tzinfo=UTC)
+        await likeness.add_link(connection, Link(article_id=article, other_id=other, kind=kind, at=at))
+    await db.aclose()
+
+
 def test_an_edition_shows_its_stories_and_its_books_balance(cli: Cli, paper: Path) -> None:
     (edition,) = told(cli, "editions", "list")
 
@@ -80,7 +108,7 @@ def test_an_edition_shows_its_stories_and_its_books_balance(cli: Cli, paper: Pat
     books = told(cli, "editions", "books", edition["name"])
 
     assert [story["title"] for story in shown["stories"]] == ["Harga cabai turun", "Jembatan baru dibuka"]
-    assert (books["balanced"], books["ledger"]["accepted"], books["uncertain"]) == (True, 3, [])
+    assert (books["balanced"], books["ledger"]["accepted"], books["ledger"]["uncertain"]) == (True, 3, 0)
     assert "The books balance." in cli("editions", "books", edition["name"]).out
     assert edition["name"] in cli("editions", "show", edition["name"]).out
 
@@ -150,9 +178,13 @@ def test_problems_of_sources_are_listed_with_each_story(cli: Cli, paper: Path) -
 
     gathered = cli("gather")
     listed = cli("sources", "list", "--problems")
+    (row,) = told(cli, "sources", "list")
 
     assert (gathered.code, gathered.out) == (1, "newsroom: nothing new; 1 story with a flaw.\n")
     assert "newsroom: cerita-7.md" in listed.out
+    assert (row["flaws"], len(row["problems"])) == (1, 1)
+    heading, line, *_ = cli("sources", "list").out.splitlines()
+    assert line[heading.index("flaws") :].strip() == "1"
 
 
 def test_gather_says_what_it_took_over(cli: Cli, paper: Path) -> None:

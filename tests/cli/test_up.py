@@ -153,8 +153,9 @@ def test_an_address_that_is_taken_is_one_sentence_with_the_cure(blank: Path) -> 
 
     assert code == 1
     assert len(errors.splitlines()) == 1
-    assert "stop the other program there, or write another address" in errors
-    assert not (blank / "var" / "outbox").exists()
+    assert errors == f"{host}:{port} is in use; stop what uses it, or change [web] listen\n"
+    assert one.lines == []
+    assert not (blank / "var" / "syndicate.db").exists()
 
 
 def test_a_second_up_on_the_same_folder_is_refused(paper: Path) -> None:
@@ -191,12 +192,12 @@ def test_a_second_signal_stops_at_once(blank: Path) -> None:
 def test_when_the_server_dies_everything_stops_with_exit_code_1(
     cli: Cli, blank: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def dying(_app: object, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
+    async def dying(_listener: object, _app: object, *, started: Callable[[str], None], stop: asyncio.Event) -> None:
         started("here")
         raise RuntimeError("the server died")
 
     # A stand-in: nothing that a test could do from outside makes the real server die.
-    monkeypatch.setattr(running, "serve", dying)
+    monkeypatch.setattr(running, "serve_on", dying)
 
     said = cli("up")
 

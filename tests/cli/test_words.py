@@ -1,5 +1,6 @@
 """The words of the command line: all are documented, all have help, errors are sentences with the right exit code."""
 
+import json
 import re
 import subprocess
 import sys
@@ -25,7 +26,15 @@ PRINT_NO_DATA = {
     "partners enable",
     "jobs retry",
 }
-MAY_SEND = {"once", "editions release", "editions cancel", "editions send-test", "partners replay", "jobs retry"}
+MAY_SEND = {
+    "once",
+    "editions doubts",
+    "editions release",
+    "editions cancel",
+    "editions send-test",
+    "partners replay",
+    "jobs retry",
+}
 COMMON = {"--help", "-h"}
 
 
@@ -102,6 +111,76 @@ def test_every_fault_of_the_configuration_is_said_at_once(cli: Cli, paper: Path)
     assert "Traceback" not in said.err
 
 
+def test_with_json_every_fault_of_the_configuration_is_a_record(cli: Cli, paper: Path) -> None:
+    config = paper / "config" / "syndicate.toml"
+    config.write_text(config.read_text().replace('title = "Terkini"', "limit = 900"))
+
+    for words in (["check"], ["articles", "list"], ["once"], ["sources", "test", "newsroom"]):
+        said = cli(*words, "--json")
+
+        assert (said.code, said.err) == (2, "")
+        assert json.loads(said.out) == {
+            "ok": False,
+            "problems": [
+                {
+                    "file": "config/syndicate.toml",
+                    "place": '[[feeds]] "terkini": title',
+                    "value": "",
+                    "message": "is missing; write title = …, see docs/configuration.md",
+                },
+                {
+                    "file": "config/syndicate.toml",
+                    "place": '[[feeds]] "terkini": limit',
+                    "value": "900",
+                    "message": "too large; write 500 or less",
+                },
+            ],
+        }
+
+
+def without_secrets(paper: Path) -> None:
+    """The endpoint's secret file is gone, and a relay's password isn't in the environment."""
+    config = paper / "config" / "syndicate.toml"
+    (paper / "keys" / "sample-endpoint.secret").unlink()
+    relay = '[channels.relay]\nkind = "smtp"\nhost = "127.0.0.1"\nusername = "a"\npassword = "env:NOT_THERE_9B2D"\n'
+    config.write_text(config.read_text().replace("sample = true", "sample = false") + relay)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "articles list",
+        "feeds show terkini",
+        "editions list",
+        "partners list",
+        "sources test newsroom",
+        "gather",
+        "newsletters preview ringkasan",
+        "subscribers add rini@pembaca.example ringkasan",
+        "migrate",
+    ],
+)
+def test_a_missing_secret_does_not_stop_what_needs_none(words: str, cli: Cli, paper: Path) -> None:
+    without_secrets(paper)
+
+    said = cli(*words.split())
+
+    assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "words", ["up", "once", "check", "editions send-test --newsletter ringkasan a@pembaca.example"]
+)
+def test_a_missing_secret_stops_what_hands_out_before_it_begins(words: str, cli: Cli, paper: Path) -> None:
+    without_secrets(paper)
+
+    said = cli(*words.split())
+
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 2)
+    assert '[[endpoints]] "portal": secret = "file:keys/sample-endpoint.secret": ' in said.err
+    assert "the environment has no NOT_THERE_9B2D; set it before the start" in said.err
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("words", [["--config", "other.toml"], ["--config=other.toml"]])
 def test_the_config_file_may_be_named_anywhere_on_the_line(place: int, words: list[str]) -> None:
@@ -138,3 +217,14 @@ def test_help_waits_for_no_slow_module() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_once_does_not_wait_for_alembic_where_nothing_is_to_be_migrated(paper: Path) -> None:
+    program = "import sys; from syndicate.cli.main import run; code = run(['once'])\n"
+    program += "print(code, 'alembic' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=paper, capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.splitlines()[-1] == "0 False"

@@ -124,13 +124,19 @@ async def test_a_location_that_is_no_url_is_a_failure(location: str, site: Site,
 
 
 async def test_all_hops_share_one_time(site: Site, client: Client) -> None:
+    whole, loop = 0.4, asyncio.get_running_loop()
+    began = loop.time()
+
     async def late(_: Heard, wire: Wire) -> None:
-        await asyncio.sleep(0.15)
+        """Answers when one more third of the whole time is over."""
+        over = asyncio.Event()
+        loop.call_at(began + len(site.requests) * whole / 3 + 0.01, over.set)
+        await over.wait()
         await wire.respond(302, b"", {"Location": "/"})
 
     site.on("/", late)
 
-    outcome = await failed(client, site.url(), caps=replace(QUICK, total_seconds=0.4))
+    outcome = await failed(client, site.url(), caps=replace(QUICK, total_seconds=whole))
 
     assert outcome.kind == "timeout"
     assert len(site.requests) <= 3

@@ -9,9 +9,9 @@ import pytest
 import uvicorn
 
 from syndicate.app import App, open_app
-from syndicate.errors import ConfigError
+from syndicate.errors import Refused
 from syndicate.settings import load
-from syndicate.web.server import Server, serve
+from syndicate.web.server import Server, listen, serve_on
 from tests.web.paper import PATIENCE, configure
 
 REQUEST = b"GET /feeds/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -34,7 +34,7 @@ async def test_it_serves_until_it_is_told_to_stop_and_leaves_signals_alone(tmp_p
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
-    serving = asyncio.create_task(serve(app, started=started.set_result, stop=stop))
+    serving = asyncio.create_task(serve_on(listen(app), app, started=started.set_result, stop=stop))
     address = await asyncio.wait_for(started, PATIENCE)
     during = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     reader, writer = await asyncio.open_connection("127.0.0.1", app.settings.web.bind.port)
@@ -54,7 +54,7 @@ async def test_it_serves_until_it_is_told_to_stop_and_leaves_signals_alone(tmp_p
 async def test_an_answer_that_is_under_way_is_finished(tmp_path: Path) -> None:
     app, stop = app_on(tmp_path, free_port()), asyncio.Event()
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(app, started=started.set_result, stop=stop))
+    serving = asyncio.create_task(serve_on(listen(app), app, started=started.set_result, stop=stop))
     await asyncio.wait_for(started, PATIENCE)
 
     reader, writer = await asyncio.open_connection("127.0.0.1", app.settings.web.bind.port)
@@ -72,10 +72,13 @@ async def test_an_answer_that_is_under_way_is_finished(tmp_path: Path) -> None:
 
 async def test_a_taken_address_is_named_with_a_cure(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        app = app_on(tmp_path, taken.getsockname()[1])
-        with pytest.raises(ConfigError, match=r"\[web\] listen = .* stop the other program there"):
-            await serve(app, started=lambda _: None, stop=asyncio.Event())
+        port = taken.getsockname()[1]
+        app = app_on(tmp_path, port)
+        with pytest.raises(Refused) as caught:
+            listen(app)
         await app.aclose()
+
+    assert str(caught.value) == f"127.0.0.1:{port} is in use; stop what uses it, or change [web] listen"
 
 
 def test_uvicorn_still_has_what_the_server_hangs_on() -> None:

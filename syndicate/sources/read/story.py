@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,7 @@ class StoryProblem(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """A story file as written. `unknown` names front matter keys that mean nothing to us, mostly misspelt ones."""
+    """A story file as written. `unknown` tells of front matter keys that mean nothing to us, mostly misspelt ones."""
 
     title: str
     published: datetime | None
@@ -46,7 +47,7 @@ class Story:
     image_alt: str
     image_caption: str
     image_credit: str
-    unknown: tuple[str, ...]
+    unknown: tuple[StoryProblem, ...]
     body: str
 
 
@@ -56,7 +57,7 @@ def read_story(text: str, *, zone: str) -> Story:
     values = _toml(front)
     texts: Any = {name: _text(values, name, front) for name in _TEXTS}
     if not texts["title"]:
-        raise StoryProblem(_line_of("title", front), 'it has no title; add title = "…"')
+        raise _untitled(values, front)
     if texts["id"] and not _KEY.fullmatch(texts["id"]):
         raise StoryProblem(_line_of("id", front), "id may hold letters, digits and . _ - : / @ only, 200 at most")
     if texts["language"] and not _LANGUAGE.fullmatch(texts["language"]):
@@ -74,7 +75,7 @@ def read_story(text: str, *, zone: str) -> Story:
         authors=_names(values, "authors", front),
         sections=_names(values, "sections", front),
         tags=_names(values, "tags", front),
-        unknown=tuple(sorted(values.keys() - _KNOWN)),
+        unknown=tuple(_unknown(name, front) for name in sorted(values.keys() - _KNOWN)),
         body=body,
     )
 
@@ -106,9 +107,22 @@ def _toml(front: str) -> Mapping[str, object]:
 def _line_of(name: str, front: str) -> int:
     """The line in the file that sets the key, or the first one."""
     for number, line in enumerate(front.split("\n"), start=2):
-        if re.match(rf"\s*{name}\s*=", line):
+        if re.match(rf"\s*{re.escape(name)}\s*=", line):
             return number
     return 1
+
+
+def _untitled(values: Mapping[str, object], front: str) -> StoryProblem:
+    slips = get_close_matches("title", sorted(values.keys() - _KNOWN), n=1)
+    if slips:
+        return StoryProblem(_line_of(slips[0], front), f'it has no title, but {slips[0]}; write title = "…"')
+    return StoryProblem(_line_of("title", front), 'it has no title; add title = "…"')
+
+
+def _unknown(name: str, front: str) -> StoryProblem:
+    meant = get_close_matches(name, sorted(_KNOWN), n=1)
+    hint = f"did you mean {meant[0]}?" if meant else f"known: {', '.join(sorted(_KNOWN))}"
+    return StoryProblem(_line_of(name, front), f"{one_line(name)} is no key we know; {hint}")
 
 
 def _text(values: Mapping[str, object], name: str, front: str) -> str:
