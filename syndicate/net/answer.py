@@ -22,6 +22,7 @@ FailureKind = Literal[
     "bad_url",
     "redirect",
     "asked_to_wait",
+    "robots",
 ]
 
 
@@ -76,7 +77,7 @@ class FetchFailed:
     `kind` and its words in `safe_words` may be shown to partners; `detail` (addresses, names) is for the
     operator's log only. `maybe_delivered` is True once the request was begun to be written to the peer that
     should have answered it. `status` is the status line when that was still read: a 2xx there means that the peer
-    took the request, only its answer's body was unusable. `wait_seconds` goes with `asked_to_wait`.
+    took the request, only its answer's body was unusable. `wait_seconds` goes with `asked_to_wait` and `robots`.
     """
 
     kind: FailureKind
@@ -103,6 +104,7 @@ _SAFE_WORDS: Final[Mapping[FailureKind, str]] = {
     "bad_url": "the URL can't be used",
     "redirect": "the redirects can't be followed",
     "asked_to_wait": "the site asked us to come back later",
+    "robots": "the site's robots.txt keeps us out",
 }
 
 

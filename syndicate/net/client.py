@@ -58,13 +58,15 @@ class Client:
         body: bytes | None = None,
         caps: Caps,
         follow: bool = True,
+        obey_robots: bool = False,
     ) -> Fetched | FetchFailed:
         """Ask once, follow redirects, give a whole answer of any status or say why there is none.
 
         Never raises for what the other side does. Nothing is retried. Redirects: at most `caps.hops`, never from
         https to http, each hop guarded anew; another host gets only the harmless headers; GET and HEAD follow
         301, 302, 303, 307 and 308, other methods only 307 and 308 (the same again, RFC 9110 §15.4) and 303 (a
-        GET of the result); what isn't followed is returned as the answer.
+        GET of the result); what isn't followed is returned as the answer. With `obey_robots` the robots.txt of each
+        hop's site is asked first; where it says no, that is the failure.
         """
         from syndicate.net.hops import Ask, read_url
 
@@ -72,7 +74,7 @@ class Client:
         if isinstance(target, FetchFailed):
             return target
         ask = Ask(method=method.upper(), url=target, headers=headers or {}, body=body)
-        return await self._opened().fetch(ask, caps, follow=follow)
+        return await self._opened().fetch(ask, caps, follow=follow, obey_robots=obey_robots)
 
     async def aclose(self) -> None:
         """Close the kept connections. The client can be used again; it opens anew."""

@@ -12,6 +12,7 @@ import httpx2
 from syndicate.net.answer import Caps, Fetched, FetchFailed
 from syndicate.net.exchange import exchange
 from syndicate.net.polite import Politeness
+from syndicate.net.robots import ROBOTS_TXT, Robots
 from syndicate.net.transport import GuardedTransport, port_of
 
 PERMANENT: Final = (301, 308)  # RFC 9110 §15.4
@@ -52,11 +53,14 @@ class Hops:
         self._user_agent = user_agent
         self._polite = polite
         self._clock = clock
+        self._robots = Robots(self._fetch_robots, user_agent=user_agent, slow_down=self._slow_down, clock=clock)
 
-    async def fetch(self, ask: Ask, caps: Caps, *, follow: bool) -> Fetched | FetchFailed:
+    async def fetch(self, ask: Ask, caps: Caps, *, follow: bool, obey_robots: bool) -> Fetched | FetchFailed:
         """Hop until an answer is not to be followed."""
         left, permanent = _TimeLeft(caps.total_seconds), True
         for hop in range(caps.hops + 1):
+            if obey_robots and (refused := await self._robots.refusal(ask.url)):
+                return refused
             answer = await self._polite_hop(ask, caps, left)
             after = next_ask(ask, answer) if follow and isinstance(answer, Fetched) else None
             if isinstance(answer, FetchFailed) or after is None:
@@ -68,6 +72,14 @@ class Hops:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+    async def _fetch_robots(self, url: str) -> Fetched | FetchFailed:
+        ask = Ask(method="GET", url=httpx2.URL(url), headers={}, body=None)
+        return await self.fetch(ask, ROBOTS_TXT, follow=True, obey_robots=False)
+
+    def _slow_down(self, host: str, seconds: float) -> None:
+        if self._polite is not None:
+            self._polite.slow_down(host, seconds)
 
     async def _polite_hop(self, ask: Ask, caps: Caps, left: _TimeLeft) -> Fetched | FetchFailed:
         if self._polite is None:

@@ -23,6 +23,7 @@ MOST_HOSTS: Final = 4096  # redirects name hosts at a stranger's will, so the me
 class _Host:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0  # in the turn or queueing for it
+    pause: float = 0.0  # seconds that the host itself asks for between two requests
     next_at: float = 0.0  # monotonic seconds
     closed_until: float = 0.0  # monotonic seconds
 
@@ -71,7 +72,7 @@ class Politeness:
                 try:
                     yield 0.0
                 finally:
-                    state.next_at = self._clock() + self._interval_of(host)
+                    state.next_at = self._clock() + max(self._interval_of(host), state.pause)
         finally:
             state.users -= 1
 
@@ -80,6 +81,10 @@ class Politeness:
         state = self._host(host)
         latest = self._clock() + LONGEST_WAIT
         state.closed_until = max(state.closed_until, min(until_monotonic, latest))
+
+    def slow_down(self, host: str, pause_seconds: float) -> None:
+        """The host's own word on the pause between two requests (Crawl-delay). It never makes ours shorter."""
+        self._host(host).pause = pause_seconds
 
     def heed(self, host: str, headers: Mapping[str, str]) -> None:
         """Back off as an answer's `Retry-After` says, when it says something that can be read without a wall

@@ -2,13 +2,24 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from syndicate.domain.source import Gathered, Look, Memory, SourceConfig
+from syndicate.domain.source import (
+    Fault,
+    FoundArticle,
+    Gathered,
+    Look,
+    Memory,
+    SourceConfig,
+    obeys_robots,
+    shortest_wait,
+)
 from syndicate.jail import Jail, JailFailure
-from syndicate.net.client import FEED, Client, Fetched, FetchFailed
+from syndicate.net.client import FEED, Client, FailureKind, Fetched, FetchFailed
 from syndicate.net.polite import parse_retry_after
+from syndicate.sources import moves
 from syndicate.sources.read.items import found_articles
 
 _ACCEPT = (
@@ -20,11 +31,19 @@ _BUILD_DATE = re.compile(rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>")
 _MISSES = 5  # 404s in a row, over at least …
 _MISSED_FOR = timedelta(days=3)  # … this long, until we stop asking (gather.md §1.2)
 _CLOSED_WAIT = timedelta(days=1)  # after 401 and 403
+_PERIODS = {b"hourly": 1, b"daily": 24, b"weekly": 168, b"monthly": 730, b"yearly": 8760}  # hours
+_PERIOD = re.compile(rb"<sy:updatePeriod>\s{0,80}(" + b"|".join(_PERIODS) + rb")\s{0,80}</")
+_FREQUENCY = re.compile(rb"<sy:updateFrequency>\s{0,80}(\d{1,4})\s{0,80}</")
+_HEAD = 16 * 1024  # bytes of a feed that tell about the feed itself
+_MARKED = 20  # stories whose titles tell that two feeds are one
+_LASTING = ("url", "settings", "body", "entries", "stories", "asked_interval")  # remembered over a 304
+_HARD: frozenset[FailureKind] = frozenset({"refused_address", "too_big", "bad_encoding", "bad_url", "redirect"})
+_SOFT: frozenset[FailureKind] = frozenset({"tls", "protocol", "robots"})
 _WORDS: Mapping[int, str] = {
     401: "wants a password (401)",
     403: "refuses us (403)",
     404: "is not there (404)",
-    410: "is gone for good (410); no further looks until an operator says so",
+    410: "is gone for good (410)",
     429: "asks us to come less often (429)",
     503: "is out of service for now (503)",
 }
@@ -42,13 +61,18 @@ class FeedSource:
         """One look. Never raises for what the other side did."""
         known = memory.values if _same_question(memory.values, self._config) else {}
         answer = await self._client.fetch(
-            "GET", self._config.location, headers=_request_headers(known, self._config), caps=FEED
+            "GET",
+            moves.address(known, self._config.location),
+            headers=_request_headers(known, self._config),
+            caps=FEED,
+            obey_robots=obeys_robots(self._config, page=False),
         )
         if isinstance(answer, FetchFailed):
             wait = timedelta(seconds=answer.wait_seconds) if answer.wait_seconds else None
-            return self._failed(f"could not be fetched: {answer.safe_words} ({answer.detail})", retry_after=wait)
+            words = f"could not be fetched: {answer.safe_words} ({answer.detail})"
+            return self._failed(words, _fault_of(answer), retry_after=wait)
         if answer.status == 304 and _has_validators(known):
-            return self._unchanged(answer, known)
+            return self._unchanged(answer, known, now=now)
         if answer.status != 200:
             return self._refused(answer, known, now=now)
         return await self._read(answer, known, now=now)
@@ -56,7 +80,7 @@ class FeedSource:
     async def _read(self, answer: Fetched, known: Mapping[str, str], *, now: datetime) -> Gathered:
         digest = _body_hash(answer.body)
         if digest == known.get("body"):
-            return self._unchanged(answer, known)
+            return self._unchanged(answer, known, now=now)
         parsed = await self._jail.call(
             "syndicate.sources.read.parse:parse_feed",
             answer.body,
@@ -66,27 +90,46 @@ class FeedSource:
         if isinstance(parsed, JailFailure):
             return self._failed(f"could not be parsed ({parsed.kind}); it may be broken or hostile")
         if "refused" in parsed.value:
-            return self._failed(_not_a_feed(answer, parsed.value["refused"], parsed.value["wrong_type"]))
+            wrong = parsed.value["wrong_type"]
+            return replace(self._failed(_not_a_feed(answer, parsed.value["refused"], wrong), Fault.HARD), shut=wrong)
         items, malformed = parsed.value["items"], parsed.value["malformed"]
         if not items and (malformed or int(known.get("entries", "0")) > 0):
-            return self._failed(f"has no entries{f': {malformed}' if malformed else ', though it had some before'}")
+            words = f"has no entries{f': {malformed}' if malformed else ', though it had some before'}"
+            return self._failed(words, Fault.HARD)
         articles, problems = found_articles(items, config=self._config, home=parsed.value["home"], now=now)
-        remembered = _question(self._config) | {"body": digest, "entries": str(len(items))} | _validators(answer, {})
-        return Gathered(
+        stories = _stories(articles)
+        is_same = not known.get("stories") or not stories.isdisjoint(known["stories"].split())
+        read = _question(self._config) | {"body": digest, "entries": str(len(items))} | _asked_interval(answer.body)
+        # Behind a move the stories of another feed must not become those we know the feed by.
+        read["stories"] = " ".join(sorted(stories)) if is_same or not answer.permanent_url else known["stories"]
+        remembered = self._remember(answer, known, read | _validators(answer, {}), is_same=is_same, now=now)
+        return replace(
+            remembered,
             look=Look.DEGRADED if malformed else Look.OK,
             articles=articles,
-            memory=None if malformed else Memory(values=remembered),
-            problem=self._sentence(f"is malformed: {malformed}") if malformed else self._move_notice(answer),
+            memory=None if malformed else remembered.memory,
+            problem=self._sentence(f"is malformed: {malformed}") if malformed else remembered.problem,
             problems=problems,
         )
 
-    def _unchanged(self, answer: Fetched, known: Mapping[str, str]) -> Gathered:
+    def _unchanged(self, answer: Fetched, known: Mapping[str, str], *, now: datetime) -> Gathered:
         """Nothing new; the answer may all the same carry newer validators (RFC 9111 §4.3.4)."""
-        values = {name: known[name] for name in ("url", "settings", "body", "entries") if name in known}
+        lasting = {name: known[name] for name in _LASTING if name in known}
+        return self._remember(answer, known, lasting | _validators(answer, known), is_same=True, now=now)
+
+    def _remember(
+        self, answer: Fetched, known: Mapping[str, str], values: dict[str, str], *, is_same: bool, now: datetime
+    ) -> Gathered:
+        """What a look that worked leaves behind, also of a move."""
+        location, new_url = self._config.location, answer.permanent_url
+        values |= moves.watched(known, location, new_url=new_url, is_same=is_same, now=now)
+        notice = moves.notice(values, location, new_url=new_url)
+        asked = values.get("asked_interval")
         return Gathered(
             look=Look.UNCHANGED,
-            memory=Memory(values=values | _validators(answer, known)),
-            problem=self._move_notice(answer),
+            memory=Memory(values=values),
+            problem=self._sentence(notice) if notice else "",
+            asked_interval=timedelta(seconds=int(asked)) if asked else None,
         )
 
     def _refused(self, answer: Fetched, known: Mapping[str, str], *, now: datetime) -> Gathered:
@@ -95,17 +138,23 @@ class FeedSource:
         if answer.headers.get("cf-mitigated") == "challenge":
             words += "; Cloudflare wants to see a browser, so the newsroom must let us in"
         if answer.status in (401, 403):
-            return self._failed(words, retry_after=_CLOSED_WAIT)
+            return replace(self._failed(words, Fault.HARD, retry_after=_CLOSED_WAIT), shut=True)
         if answer.status in (429, 503):
-            return self._failed(words, retry_after=self._asked_wait(answer, now))
+            return self._failed(words, Fault.TEMPORARY, retry_after=self._asked_wait(answer, now))
+        if answer.status in (404, 410) and "moved" in known:
+            back = {name: value for name, value in known.items() if name != "moved"}
+            words = (
+                f"is not at its new address {known['moved']} any more ({answer.status}); next time we ask the old one"
+            )
+            return self._failed(words, memory=Memory(values=back))
         if answer.status == 404:
-            return self._missing(words, known, now=now)
-        return self._failed(words, suspend=answer.status == 410)
+            return replace(self._missing(words, known, now=now), shut=True)
+        return replace(self._failed(words, suspend=answer.status == 410), shut=answer.status == 410)
 
     def _asked_wait(self, answer: Fetched, now: datetime) -> timedelta:
-        """What `Retry-After` says, else twice the usual rhythm."""
+        """What `Retry-After` says, else twice the shortest wait."""
         seconds = parse_retry_after(answer.headers.get("retry-after"), answer.headers.get("date"), now)
-        return self._config.every * 2 if seconds is None else timedelta(seconds=seconds)
+        return shortest_wait(self._config) * 2 if seconds is None else timedelta(seconds=seconds)
 
     def _missing(self, words: str, known: Mapping[str, str], *, now: datetime) -> Gathered:
         """A 404 may be a slip of the site; only when it lasts do we stop asking."""
@@ -120,20 +169,20 @@ class FeedSource:
     def _failed(
         self,
         words: str,
+        fault: Fault = Fault.SOFT,
         *,
         retry_after: timedelta | None = None,
         suspend: bool = False,
         memory: Memory | None = None,
     ) -> Gathered:
         return Gathered(
-            look=Look.FAILED, problem=self._sentence(words), retry_after=retry_after, suspend=suspend, memory=memory
+            look=Look.FAILED,
+            problem=self._sentence(words),
+            fault=fault,
+            retry_after=retry_after,
+            suspend=suspend,
+            memory=memory,
         )
-
-    def _move_notice(self, answer: Fetched) -> str:
-        """A permanent redirect is followed each time; only an operator can say that the new address is right."""
-        if answer.permanent_url is None or answer.permanent_url == self._config.location:
-            return ""
-        return self._sentence(f"has moved for good to {answer.permanent_url}; please change its url")
 
     def _sentence(self, words: str) -> str:
         return f"The feed {self._config.location} {words}."
@@ -174,6 +223,28 @@ def _validators(answer: Fetched, known: Mapping[str, str]) -> dict[str, str]:
 
 def _body_hash(body: bytes) -> str:
     return hashlib.sha256(_BUILD_DATE.sub(b"", body)).hexdigest()
+
+
+def _asked_interval(body: bytes) -> dict[str, str]:
+    """RSS 1.0's syndication module, as WordPress writes it: how often the feed is made anew."""
+    period, frequency = _PERIOD.search(body, 0, _HEAD), _FREQUENCY.search(body, 0, _HEAD)
+    if period is None:
+        return {}
+    times = max(int(frequency[1]), 1) if frequency else 1
+    return {"asked_interval": str(_PERIODS[period[1]] * 3600 // times)}
+
+
+def _stories(articles: Iterable[FoundArticle]) -> frozenset[str]:
+    """Marks of the first stories. Titles stay when ids and links change, as they do in a move."""
+    titles = [article.content.title for article in articles][:_MARKED]
+    return frozenset(hashlib.blake2b(title.encode(), digest_size=4).hexdigest() for title in titles)
+
+
+def _fault_of(failure: FetchFailed) -> Fault:
+    """What an answer that never came whole says about the next ones."""
+    if failure.kind in _HARD:
+        return Fault.HARD
+    return Fault.SOFT if failure.kind in _SOFT else Fault.TEMPORARY
 
 
 def _not_a_feed(answer: Fetched, why: str, wrong_type: bool) -> str:

@@ -87,6 +87,15 @@ async def test_hosts_opened_by_config_and_hosts_with_their_own_pause_have_that(c
     assert clock.now == 1007.0
 
 
+async def test_a_host_may_ask_for_a_longer_pause_and_not_for_a_shorter_one(polite: Politeness, clock: Clock) -> None:
+    for pause, waited in ((5.0, 5.0), (0.1, 1.0)):
+        polite.slow_down("a.test", pause)
+        await take_turn(polite, "a.test")
+        began = clock.now
+        await take_turn(polite, "a.test")
+        assert clock.now - began == waited
+
+
 async def test_a_back_off_is_told_not_waited_for(polite: Politeness, clock: Clock) -> None:
     polite.back_off("a.test", clock.now + 60)
 

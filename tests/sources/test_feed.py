@@ -8,11 +8,12 @@ import pytest
 
 from syndicate.domain.article import Content
 from syndicate.domain.markup import plain_text
-from syndicate.domain.source import Gathered, Look, Memory
+from syndicate.domain.source import Fault, Gathered, Look, Memory, Relation
 from syndicate.jail import Jail
 from syndicate.net.client import Client
+from syndicate.sources import moves
 from syndicate.sources.feed import FeedSource
-from tests.servers.http import Site, answer, hang_up, redirect, truncated
+from tests.servers.http import Handler, Site, answer, hang_up, redirect, truncated
 from tests.sources.conftest import NOW, MakeConfig, Recorded
 
 EMPTY = Memory()
@@ -354,12 +355,172 @@ async def test_a_permanent_move_is_followed_and_told(site: Site, source: FeedSou
     site.on("/baru/", answer(200, rss(item())))
     gathered = await look(source)
     assert gathered.look is Look.OK
-    assert site.url("/baru/") in gathered.problem
+    assert f"has moved for good to {site.url('/baru/')}; please change its url" in gathered.problem
     again = await look(source, remembered(gathered))
     assert (again.look, again.problem) == (Look.UNCHANGED, gathered.problem)
+
+
+async def looks_at(source: FeedSource, site: Site, *hours: int, memory: Memory = EMPTY) -> tuple[list[str], Memory]:
+    """Which paths were asked first in looks at these hours, and what is remembered after them."""
+    asked = []
+    for hour in hours:
+        before = len(site.requests)
+        memory = remembered(await look(source, memory, later=timedelta(hours=hour)))
+        asked.append(site.requests[before].path)
+    return asked, memory
+
+
+async def test_the_new_address_is_asked_after_three_good_looks_over_a_day(site: Site, source: FeedSource) -> None:
+    site.on("/feed/", redirect(site.url("/baru/"), 308))
+    site.on("/baru/", answer(200, rss(item()), {"ETag": '"a"'}))
+    asked, memory = await looks_at(source, site, 0, 1, 2, 23, 24, 25)
+    last = await look(source, memory, later=timedelta(hours=26))
+    assert asked == ["/feed/"] * 5 + ["/baru/"]
+    old, new = site.url("/feed/"), site.url("/baru/")
+    assert last.problem == f"The feed {old} moved for good to {new} and is asked there; please change its url."
+
+
+async def test_a_day_alone_does_not_make_an_address_the_right_one(site: Site, source: FeedSource) -> None:
+    site.on("/feed/", redirect(site.url("/baru/"), 301))
+    site.on("/baru/", answer(200, rss(item())))
+    asked, _ = await looks_at(source, site, 0, 48, 49)
+    assert asked == ["/feed/"] * 3
+
+
+async def test_a_move_that_is_taken_back_in_between_is_counted_anew(site: Site, source: FeedSource) -> None:
+    site.on("/baru/", answer(200, rss(item())))
+    site.on("/feed/", redirect(site.url("/baru/"), 301))
+    _, memory = await looks_at(source, site, 0, 1)
+    site.on("/feed/", answer(200, rss(item())))
+    _, memory = await looks_at(source, site, 2, memory=memory)
+    site.on("/feed/", redirect(site.url("/baru/"), 301))
+    asked, _ = await looks_at(source, site, 25, 26, 27, memory=memory)
+    assert asked == ["/feed/"] * 3
+
+
+async def test_what_is_not_the_same_feed_is_never_taken_for_its_new_address(site: Site, source: FeedSource) -> None:
+    site.on("/feed/", answer(200, rss(item(1), item(2))))
+    _, memory = await looks_at(source, site, 0)
+    site.on("/feed/", redirect(site.url("/komentar/"), 301))
+    site.on("/komentar/", answer(200, rss(item(8), item(9))))
+    asked, _ = await looks_at(source, site, 1, 20, 30, 40, 50, memory=memory)
+    assert asked == ["/feed/"] * 5
+
+
+def test_a_move_to_another_site_waits_for_the_operator() -> None:
+    old, new = "https://koran.example/feed/", "https://lain.example/feed/"
+    assert moves.watched({}, old, new_url=new, is_same=True, now=NOW) == {}
+    assert moves.notice({}, old, new_url=new) == (
+        f"has moved for good to another site, {new}; if that is right, please change its url"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://koran.co.id/feed/", "https://www.koran.co.id/umpan", True),
+        ("https://koran.co.id/", "https://media.kota.koran.co.id/", True),
+        ("https://koran.co.id/", "https://lain.co.id/", False),
+        ("https://koran.github.io/", "https://lain.github.io/", False),
+        ("https://koran.example/", "https://www.koran.example/", True),  # no public suffix: all but `www.` counts
+        ("http://127.0.0.1:80/", "http://127.0.0.2:80/", False),
+        ("http://[::1]/", "http://[::1]:8080/", True),
+    ],
+)
+def test_one_site_is_one_registrable_domain(one: str, other: str, same: bool) -> None:
+    assert moves.same_site(one, other) is same
+
+
+async def test_another_address_in_the_config_forgets_the_move(
+    site: Site, client: Client, jail: Jail, make_config: MakeConfig
+) -> None:
+    site.on("/feed/", redirect(site.url("/baru/"), 301))
+    site.on("/baru/", answer(200, rss(item())))
+    old = FeedSource(make_config(site.url("/feed/")), client, jail)
+    _, memory = await looks_at(old, site, 0, 12, 24)
+    new = FeedSource(make_config(site.url("/baru/")), client, jail)
+    assert (await look(new, memory, later=timedelta(hours=25))).problem == ""
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_when_the_new_address_is_gone_the_old_one_is_asked_again(
+    status: int, site: Site, source: FeedSource
+) -> None:
+    site.on("/feed/", redirect(site.url("/baru/"), 301))
+    site.on("/baru/", answer(200, rss(item())))
+    _, memory = await looks_at(source, site, 0, 12, 24)
+    site.on("/baru/", answer(status))
+    site.on("/feed/", answer(200, rss(item())))
+    gone = await look(source, memory, later=timedelta(hours=25))
+    asked, _ = await looks_at(source, site, 26, memory=remembered(gone))
+    assert (gone.look, gone.suspend, site.url("/baru/") in gone.problem) == (Look.FAILED, False, True)
+    assert asked == ["/feed/"]
 
 
 async def test_a_temporary_move_is_followed_in_silence(site: Site, source: FeedSource) -> None:
     site.on("/feed/", redirect(site.url("/baru/"), 302))
     site.on("/baru/", answer(200, rss(item())))
     assert (await look(source)).problem == ""
+
+
+# What we owe the newsroom.
+
+
+@pytest.mark.parametrize(
+    ("handler", "fault"),
+    [
+        (answer(200, b"<!doctype html><title>Masuk</title>"), Fault.HARD),
+        (answer(200, b""), Fault.HARD),
+        (answer(403), Fault.HARD),
+        (answer(200, rss(item()), {"Content-Encoding": "br"}), Fault.HARD),
+        (answer(500), Fault.SOFT),
+        (answer(404), Fault.SOFT),
+        (answer(503), Fault.TEMPORARY),
+        (answer(429), Fault.TEMPORARY),
+        (hang_up, Fault.SOFT),
+        (truncated(b"<rss>", 900), Fault.TEMPORARY),
+    ],
+)
+async def test_a_failure_says_whether_waiting_may_mend_it(
+    handler: Handler, fault: Fault, site: Site, source: FeedSource
+) -> None:
+    site.on("/feed/", handler)
+    assert (await look(source)).fault is fault
+
+
+@pytest.mark.parametrize(
+    ("module", "hours"),
+    [
+        ("<sy:updatePeriod>\n\thourly\t</sy:updatePeriod>\n<sy:updateFrequency>\n\t1\t</sy:updateFrequency>", 1),
+        ("<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>4</sy:updateFrequency>", 6),
+        ("<sy:updatePeriod>weekly</sy:updatePeriod><sy:updateFrequency>0</sy:updateFrequency>", 168),
+        ("<sy:updatePeriod>seldom</sy:updatePeriod>", None),
+        ("", None),
+    ],
+)
+async def test_the_interval_a_feed_asks_for_is_told_at_every_look(
+    module: str, hours: int | None, site: Site, source: FeedSource
+) -> None:
+    feed = rss(item()).replace(b"<rss ", b'<rss xmlns:sy="http://purl.org/rss/1.0/modules/syndication/" ')
+    site.on("/feed/", answer(200, feed.replace(b"<item>", module.encode() + b"<item>", 1)))
+    first = await look(source)
+    second = await look(source, remembered(first))
+    wanted = timedelta(hours=hours) if hours else None
+    assert (first.asked_interval, second.look, second.asked_interval) == (wanted, Look.UNCHANGED, wanted)
+
+
+@pytest.mark.parametrize(
+    ("relation", "kept_out"), [(Relation.OWNER, False), (Relation.PARTNER, False), (Relation.STRANGER, True)]
+)
+async def test_robots_txt_keeps_us_out_of_the_feeds_of_strangers(
+    relation: Relation, kept_out: bool, site: Site, client: Client, jail: Jail, make_config: MakeConfig
+) -> None:
+    site.on("/robots.txt", answer(200, b"User-agent: *\nDisallow: /feed"))
+    site.on("/feed/", answer(200, rss(item())))
+    source = FeedSource(make_config(site.url("/feed/"), relation=relation), client, jail)
+    gathered = await look(source)
+    assert (gathered.look is Look.FAILED) is kept_out
+    assert ("/robots.txt" in gathered.problem) is kept_out
+    assert ('relation = "owner"' in gathered.problem) is kept_out
+    assert (gathered.retry_after is not None) is kept_out
+    assert ([heard.path for heard in site.requests] == ["/robots.txt"]) is kept_out

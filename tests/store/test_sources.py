@@ -31,6 +31,8 @@ async def test_a_look_comes_back_as_it_was_saved(db: Database) -> None:
             looked_at=NOW,
             next_at=NOW + timedelta(minutes=5),
             errors=2,
+            strikes=1.25,
+            failing_since=NOW - timedelta(days=1),
             look=Look.FAILED,
             problem="timeout",
             problems=("a: no title",),
@@ -60,6 +62,18 @@ async def test_a_suspended_source_waits_for_a_person(db: Database) -> None:
         assert await sources.due(connection, ["lintas"], now=NOW) == ["lintas"]
 
 
+async def test_an_operator_who_says_look_again_forgives_what_led_to_the_suspension(db: Database) -> None:
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        state = await sources.get(connection, "lintas")
+        assert state is not None
+        await sources.save(connection, replace(state, strikes=10.0, failing_since=NOW - timedelta(days=9)))
+        await sources.look_soon(connection, "lintas", now=NOW)
+        again = await sources.get(connection, "lintas")
+    assert again is not None
+    assert (again.strikes, again.failing_since) == (0, None)
+
+
 async def test_a_first_import_is_over_when_it_is_whole_or_failed(db: Database) -> None:
     async with db.write() as connection:
         await sources.know(connection, ["a", "b", "c"], now=NOW)
@@ -69,3 +83,36 @@ async def test_a_first_import_is_over_when_it_is_whole_or_failed(db: Database) -
             assert state is not None
             await sources.save(connection, replace(state, **values))
         assert await sources.importing(connection, ["a", "b", "c", "d"]) == ["c", "d"]
+
+
+async def begin_look(db: Database, *, code: str = "") -> sources.SourceState:
+    """What a look gets to know that begins now, possibly after the operator's word."""
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        if code:
+            await sources.confirm(connection, "lintas", code)
+        state = await sources.get(connection, "lintas")
+    assert state is not None
+    return state
+
+
+async def test_a_confirmation_is_in_the_memory_until_a_look_leaves_it_out(db: Database) -> None:
+    state = await begin_look(db, code="0a1b2c3d")
+    async with db.write() as connection:
+        await sources.save(connection, replace(state, memory=Memory(values={"etag": "x"})))
+        after = await sources.get(connection, "lintas")
+
+    assert state.memory.values["confirmed"] == "0a1b2c3d"
+    assert after is not None
+    assert after.memory.values == {"etag": "x"}
+
+
+async def test_a_confirmation_that_comes_during_a_look_is_not_lost(db: Database) -> None:
+    state = await begin_look(db)
+    await begin_look(db, code="0a1b2c3d")
+    async with db.write() as connection:
+        await sources.save(connection, replace(state, memory=Memory(values={"etag": "x"})))
+        after = await sources.get(connection, "lintas")
+
+    assert after is not None
+    assert after.memory.values == {"etag": "x", "confirmed": "0a1b2c3d"}
