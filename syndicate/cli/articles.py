@@ -56,6 +56,7 @@ async def _list(app: "App", *, source: str | None, limit: int) -> tuple[list["Ar
 
 async def _story(app: "App", identifier: str) -> tuple[dict[str, Any], str]:
     from syndicate.formats.wording import article_url
+    from syndicate.pipeline.likeness import kin_of
     from syndicate.store import articles, changes, editions, feeds
 
     async with app.db.read() as connection:
@@ -63,10 +64,15 @@ async def _story(app: "App", identifier: str) -> tuple[dict[str, Any], str]:
         if article is None:
             raise NotFound("article", identifier)
         versions = await articles.versions(connection, identifier)
+        kin = await kin_of(connection, identifier)
         found = {
             **_brief(article),
             "url": article_url(article, app.site),
             "public_id": article.public_id,
+            "announced": article.announced,
+            "double_of": kin.double_of.id if kin.double_of else None,
+            "doubles": [other.id for other in kin.doubles],
+            "also_at": [{"id": other.id, "source": other.source, "url": other.content.url} for other in kin.also_at],
             "versions": [
                 {"version": number, "edit": edit, "seen_at": seen, "title": content.title}
                 for number, edit, seen, content in versions
@@ -114,6 +120,9 @@ def _draw(found: dict[str, Any], zone: str) -> None:
             ("published", show.moment(found["published"], zone)),
             ("sections", show.words(found["sections"])),
             ("feeds", show.words(found["feeds"])),
+            ("double of", found["double_of"]),
+            ("posted again", show.words(found["doubles"])),
+            ("also at", show.words(other["url"] or other["id"] for other in found["also_at"])),
         ]
     )
     print()

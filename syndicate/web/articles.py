@@ -3,15 +3,17 @@
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from syndicate.domain.article import Article, ArticleState
-from syndicate.formats.wording import Image, wording
+from syndicate.formats.wording import Image, web_address, wording
+from syndicate.pipeline.likeness import Kin, kin_of
 from syndicate.store import articles
 from syndicate.store.files import media_path
 from syndicate.web.negotiate import has_tag
@@ -28,9 +30,10 @@ _PICTURE_HEADERS: Mapping[str, str] = {
 async def show_article(front: Front, request: Request) -> Response:
     """A whole story, or the notice that stands in its place."""
     identifier = request.path_params["identifier"]
-    article = await _find(front, identifier) if _ID.fullmatch(identifier) else None
-    if article is None:
+    found = await _find(front, identifier) if _ID.fullmatch(identifier) else None
+    if found is None:
         return missing(front, request)
+    article, kin = found
     try:
         told = wording(article, front.app.site)
     except ValueError:  # one of its addresses is none: no format shows it either
@@ -48,6 +51,7 @@ async def show_article(front: Front, request: Request) -> Response:
         withdrawn=withdrawn,
         body=SafeHtml(article.content.body_html),
         picture=_lead_picture(told.image, article.content.body_html),
+        also_at=_elsewhere(kin.also_at),
         published=moment(front, request, published, long=True),
         updated=moment(front, request, updated, long=True) if updated > published else None,
         corrected=moment(front, request, article.loud_at or article.changed_at),
@@ -58,7 +62,7 @@ async def show_picture(front: Front, request: Request) -> Response:
     """Bytes under their hash: what is once true is true for ever, but only as a picture."""
     digest = request.path_params["digest"]
     try:
-        path = media_path(front.app.media_folder, digest)
+        path = media_path(front.app.album.folder, digest)
     except ValueError:
         return missing(front, request)
     found = await asyncio.to_thread(_stat, path)
@@ -73,9 +77,22 @@ async def show_picture(front: Front, request: Request) -> Response:
     return FileResponse(path, media_type=media_type, stat_result=found, headers=headers)
 
 
-async def _find(front: Front, identifier: str) -> Article | None:
+async def _find(front: Front, identifier: str) -> tuple[Article, Kin] | None:
     async with front.app.db.read() as connection:
-        return await articles.get(connection, identifier)
+        article = await articles.get(connection, identifier)
+        return (article, await kin_of(connection, identifier)) if article else None
+
+
+def _elsewhere(others: Iterable[Article]) -> dict[str, str]:
+    """Where other newsrooms have the same text: host → address of their own page."""
+    found: dict[str, str] = {}
+    for other in others:
+        try:
+            address = web_address(other.content.url or "")
+        except ValueError:  # it has no page of its own
+            continue
+        found.setdefault((urlsplit(address).hostname or "").removeprefix("www."), address)
+    return found
 
 
 def _stat(path: Path) -> os.stat_result | None:
