@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import feeds, memory, once
+from bench import feeds, memory, once, pages
 from bench.figure import BenchError, Figure, Row, keep, table
 from bench.processes import require
 
@@ -13,6 +13,8 @@ FIGURES: Sequence[Figure] = (
     Figure(name="once-idle", target="≤ 1.5", measure=once.measure, programs={}),
     Figure(name="feed-304", target="≥ 0.20", measure=feeds.measure_304, programs=feeds.PROGRAMS),
     Figure(name="feed-200", target="≥ 0.28", measure=feeds.measure_200, programs=feeds.PROGRAMS),
+    Figure(name="page-extract", target="≤ 1.5", measure=pages.measure_extract, programs={}),
+    Figure(name="jail-cost", target="≤ 1", measure=pages.measure_jail, programs={}),
 )
 
 

@@ -69,14 +69,14 @@ def _write_config(folder: Path, text: str) -> Path:
 
 
 def _write_story(path: Path, number: int, chance: random.Random) -> None:
-    title = " ".join(_word(chance) for _ in range(7)).capitalize()
-    paragraphs = [" ".join(_word(chance) for _ in range(_WORDS // 3)).capitalize() + "." for _ in range(3)]
+    title = " ".join(word(chance) for _ in range(7)).capitalize()
+    paragraphs = [" ".join(word(chance) for _ in range(_WORDS // 3)).capitalize() + "." for _ in range(3)]
     published = _NEWEST - timedelta(minutes=17 * number)
     front = f'+++\ntitle = "{title}"\npublished = {published.isoformat()}\nsections = ["Kota"]\n+++\n'
     path.write_text(front + "\n\n".join(paragraphs) + "\n", "utf-8")
     os.utime(path, (published.timestamp(), published.timestamp()))  # an old file: nobody is still writing it
 
 
-def _word(chance: random.Random) -> str:
+def word(chance: random.Random) -> str:
     """A word that nobody wrote: text of them compresses about as real text does, and is the same in every run."""
     return "".join(chance.choices(_SYLLABLES, k=chance.choice((1, 2, 2, 3)))) + chance.choice(_ENDINGS)

@@ -9,7 +9,7 @@ import pytest
 
 from syndicate.jail import Answer, Jail
 from syndicate.sources.read.clean import ATTRIBUTES, LARGEST_BODY, SCHEMES, TAGS, Cleaned, clean
-from syndicate.sources.read.words import credit_of, summarize
+from syndicate.sources.read.words import credit_of, dateline_of, initials_of, language_of, summarize
 
 BASE = "https://koran.id/berita/"
 
@@ -40,6 +40,13 @@ def cleaned(markup: str, base: str = BASE) -> Cleaned:
         ('<p>a</p><div class="td-a-ad id_inline_ad0"><a href="/x">Beli</a></div><p>b</p>', "<p>a</p><p>b</p>"),
         ('<p>a</p><p><strong>Baca juga:</strong> <a href="/x">Lain</a></p>', "<p>a</p>"),
         ('<p>a</p><p>BACA JUGA <a href="/x">Lain</a></p>', "<p>a</p>"),
+        ('<p>a</p><p>Baca juga:</p><ul><li><a href="/x">L</a></li></ul><p>b</p>', "<p>a</p><p>b</p>"),
+        ('<p>a</p><h4>Baca Juga</h4><p><a href="/x">Lain</a></p><p>b</p>', "<p>a</p><p>b</p>"),
+        (
+            "<p>Lihat juga:</p><ul><li>Kartu tanda penduduk</li></ul>",
+            "<ul><li>Kartu tanda penduduk</li></ul>",
+        ),
+        ("<p>a</p><p>Baca juga: Pasar Ikan Pindah</p>", "<p>a</p>"),
         ("<p>Baca juga kitab suci setiap hari, katanya.</p>", "<p>Baca juga kitab suci setiap hari, katanya.</p>"),
         ("<p>Iklan rokok dilarang di sekolah.</p>", "<p>Iklan rokok dilarang di sekolah.</p>"),
         ("<p>a</p><p>&nbsp;</p><p></p><div> </div>", "<p>a</p>"),
@@ -56,6 +63,21 @@ def cleaned(markup: str, base: str = BASE) -> Cleaned:
             '<blockquote class="instagram-media" data-instgrm-permalink="https://www.instagram.com/p/A/?x=1">x</blockquote>',
             '<p><a href="https://www.instagram.com/p/A/">https://www.instagram.com/p/A/</a></p>',
         ),
+        (
+            '<blockquote class="twitter-tweet"><p>Kutipan</p><a href="https://twitter.com/p/status/1?ref_src=x">Mei</a>'
+            "</blockquote>",
+            '<p><a href="https://twitter.com/p/status/1">https://twitter.com/p/status/1</a></p>',
+        ),
+        (
+            '<blockquote class="tiktok-embed" cite="https://www.tiktok.com/@p/video/1"><section><a href="/m">lagu</a>'
+            "</section></blockquote>",
+            '<p><a href="https://www.tiktok.com/@p/video/1">https://www.tiktok.com/@p/video/1</a></p>',
+        ),
+        (
+            '<div class="fb-post" data-href="https://www.facebook.com/photo.php?fbid=7"></div>',
+            '<p><a href="https://www.facebook.com/photo.php?fbid=7">https://www.facebook.com/photo.php?fbid=7</a></p>',
+        ),
+        ("<blockquote><p>Kutipan</p></blockquote>", "<blockquote><p>Kutipan</p></blockquote>"),
         ('<p>a</p><iframe src="https://ad.doubleclick.net/x"></iframe>', "<p>a</p>"),
         # blocks
         ("<div>Satu</div><div>Dua</div>", "<p>Satu</p><p>Dua</p>"),
@@ -118,10 +140,82 @@ def test_pictures_without_a_way_to_them_are_counted() -> None:
         ("KOTA LINTANG, CONTOH POS – Jembatan", "Jembatan"),
         ("ASN – singkatan", "ASN – singkatan"),
         ("Kota Malang – hujan", "Kota Malang – hujan"),
+        ("RALAT – Berita kemarin keliru.", "RALAT – Berita kemarin keliru."),
+        ("Oleh: Ketua DPRD</p><p>MALANG POSCO MEDIA – Rapat", "Rapat"),
     ],
 )
 def test_a_summary_begins_after_the_dateline(text: str, summary: str) -> None:
     assert summarize(f"<p>{text}</p>") == summary
+
+
+def test_a_caption_is_no_part_of_the_summary() -> None:
+    assert summarize("<figure><img><figcaption>Pasar (IST)</figcaption></figure><p>Harga naik.</p>") == "Harga naik."
+
+
+@pytest.mark.parametrize(
+    ("text", "dateline"),
+    [
+        ("MALANG POSCO MEDIA, MALANG – Pelatihan", "MALANG POSCO MEDIA, MALANG"),
+        ("MALANG POSCO MEDIA- Pelatihan", "MALANG POSCO MEDIA"),
+        ("MALANG – Wali Kota", "MALANG"),
+        ("Malang (ANTARA) - Polisi", "Malang (ANTARA)"),
+        ("TEMPO.CO, Jakarta - Polisi", "TEMPO.CO, Jakarta"),
+        ("<p>Oleh: Ketua DPRD</p><p><b>MALANG POSCO MEDIA –</b> Rapat</p>", "MALANG POSCO MEDIA"),
+        ("ASN – singkatan", ""),
+        ("BUMD – badan usaha", ""),
+        ("Kota Malang – hujan", ""),
+        ("Senin – Jumat buka", ""),
+        ("Harga cabai naik – lagi", ""),
+    ],
+)
+def test_a_dateline_is_names_in_capitals_before_a_dash(text: str, dateline: str) -> None:
+    assert dateline_of(text) == dateline
+
+
+@pytest.mark.parametrize(
+    ("text", "dateline"),
+    [
+        ("MALANG POSCO MEDIA-Pelatihan", "MALANG POSCO MEDIA"),
+        ("Malang, Malang Posco Media – Wali Kota", "Malang, Malang Posco Media"),
+        ("MALANG POSCO MEDIA, Kota Batu – Wali Kota", "MALANG POSCO MEDIA, Kota Batu"),
+        ("Malang Posco Media adalah koran – kata orang", ""),
+        ("ASN – singkatan", ""),
+    ],
+)
+def test_a_newspapers_own_name_is_a_dateline_in_any_case(text: str, dateline: str) -> None:
+    assert dateline_of(text, ["MALANG POSCO MEDIA"]) == dateline
+
+
+@pytest.mark.parametrize(
+    ("text", "initials"),
+    [
+        ("tandasnya. (rex/aim)", ("rex", "aim")),
+        ("tandasnya (cah/ram).", ("cah", "ram")),
+        ("tandasnya. (E-2)", ("E-2",)),
+        ("tandasnya. (*)", ("*",)),
+        ("tandasnya. (Ant/rex)", ("Ant", "rex")),
+        ("<p>tandasnya.</p><p><strong>(rex)</strong></p>", ("rex",)),
+        ("<p>a. (rex/aim)</p><figure><img><figcaption>F (FOTO: MPM/REX)</figcaption></figure>", ("rex", "aim")),
+        ("<p>a. (rex/aim)</p><p>Editor: Budi</p>", ("rex", "aim")),
+        ("Sabtu (17/5)", ()),
+        ("milik kota. (BUMD)", ()),
+        ("kata warga (rw)", ()),
+        ("(rex/aim) tandasnya.", ()),
+        ("selesai. (bersambung)", ()),
+        ("", ()),
+    ],
+)
+def test_initials_stand_at_the_very_end(text: str, initials: tuple[str, ...]) -> None:
+    assert initials_of(text) == initials
+
+
+def test_a_language_is_only_named_when_it_is_sure() -> None:
+    assert (
+        language_of("warga yang datang dari kota dan desa itu akan ke pasar untuk membeli beras di sana dan ini")
+        == "id"
+    )
+    assert language_of("the man is in the house and that is it for the rest of the day") == "en"
+    assert language_of("Persebaya 2, Arema 1") == ""
 
 
 @pytest.mark.parametrize(

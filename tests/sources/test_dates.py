@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from syndicate.sources.read.dates import choose_times, read_date
+from syndicate.sources.read.dates import choose_times, has_zone, read_date
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 ZONE = "Asia/Jakarta"
@@ -77,3 +77,18 @@ def test_the_future_is_clamped_and_flagged_beyond_ten_minutes(ahead: int, flags:
 def test_no_story_changes_before_it_is_published() -> None:
     published, updated, _ = choose_times("2025-05-19T02:08:00Z", "2025-05-19T01:12:00Z", zone=ZONE, now=NOW)
     assert updated == published
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [
+        ("2026-11-16T18:40:00+07:00", True),
+        ("2026-11-16T11:40:00Z", True),
+        ("Senin, 16 November 2026 18.40 WIB", True),
+        ("2026-11-16 18:40:00", False),
+        ("2026-11-16", False),
+        ("tadi pagi", False),
+    ],
+)
+def test_a_time_is_sure_when_it_names_its_zone(text: str, sure: bool) -> None:
+    assert has_zone(text) is sure

@@ -20,7 +20,7 @@ from PIL import Image
 for kind in ("JPEG", "PNG", "WEBP", "GIF"):
     out = io.BytesIO()
     Image.new("RGB", (9, 9)).save(out, kind)
-    assert inspect_picture(out.getvalue(), {"max_width": 5})[1]
+    assert inspect_picture(out.getvalue(), {"widths": [5]})[1]
 print(sorted(set(sys.modules) - before))
 """
 

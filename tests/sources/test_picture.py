@@ -41,25 +41,33 @@ def header_only_png(width: int, height: int) -> bytes:
     ],
 )
 def test_the_result_is_what_every_mail_program_shows(kind: str, mode: str, mime: str) -> None:
-    value, body = inspect_picture(encoded(kind, mode=mode), {"max_width": 1600})
-    assert value == {"mime": mime, "width": 60, "height": 40}
+    value, body = inspect_picture(encoded(kind, mode=mode), {"widths": [1600]})
+    assert value == {"mime": mime, "sizes": [[60, 40, len(body)]]}
     with Image.open(io.BytesIO(body)) as image:
         assert (image.size, Image.MIME[image.format or ""]) == ((60, 40), mime)
 
 
-def test_a_wide_picture_is_made_smaller_in_proportion() -> None:
-    value, body = inspect_picture(encoded("JPEG", (3200, 1800)), {"max_width": 1600})
-    assert (value["width"], value["height"]) == (1600, 900)
-    with Image.open(io.BytesIO(body)) as image:
-        assert image.size == (1600, 900)
+def test_a_wide_picture_is_made_smaller_in_proportion_once_for_each_width() -> None:
+    value, body = inspect_picture(encoded("JPEG", (3200, 1800)), {"widths": [1600, 640]})
+    (_, _, length), _ = value["sizes"]
+    assert [size[:2] for size in value["sizes"]] == [[1600, 900], [640, 360]]
+    for part, size in ((body[:length], (1600, 900)), (body[length:], (640, 360))):
+        with Image.open(io.BytesIO(part)) as image:
+            assert image.size == size
+
+
+@pytest.mark.parametrize("width", [300, 640])
+def test_a_picture_that_is_narrow_already_comes_once(width: int) -> None:
+    value, _ = inspect_picture(encoded("JPEG", (width, 200)), {"widths": [1600, 640]})
+    assert [size[:2] for size in value["sizes"]] == [[width, 200]]
 
 
 def test_exif_is_dropped_and_its_rotation_kept() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned a quarter
     exif[0x010E] = "rahasia"
-    value, body = inspect_picture(encoded("JPEG", exif=exif.tobytes()), {"max_width": 1600})
-    assert (value["width"], value["height"]) == (40, 60)
+    value, body = inspect_picture(encoded("JPEG", exif=exif.tobytes()), {"widths": [1600]})
+    assert value["sizes"][0][:2] == [40, 60]
     assert b"rahasia" not in body
     with Image.open(io.BytesIO(body)) as image:
         assert not image.getexif()
@@ -67,7 +75,7 @@ def test_exif_is_dropped_and_its_rotation_kept() -> None:
 
 def test_the_same_picture_gives_the_same_bytes() -> None:
     raw = encoded("JPEG", (2000, 1000))
-    assert inspect_picture(raw, {"max_width": 1600}) == inspect_picture(raw, {"max_width": 1600})
+    assert inspect_picture(raw, {"widths": [1600]}) == inspect_picture(raw, {"widths": [1600]})
 
 
 @pytest.mark.parametrize(
@@ -76,13 +84,13 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
     ids=["empty", "svg", "gif-head", "cut-jpeg", "cut-png", "bmp", "tiff"],
 )
 def test_what_is_no_picture_of_ours_is_a_problem(raw: bytes) -> None:
-    value, body = inspect_picture(raw, {"max_width": 1600})
+    value, body = inspect_picture(raw, {"widths": [1600]})
     assert (set(value), body) == ({"problem"}, b"")
 
 
 @pytest.mark.parametrize("side", [7100, 12_000, 60_000])
 def test_too_many_pixels_are_refused_before_decoding(side: int) -> None:
-    value, _ = inspect_picture(header_only_png(side, side), {"max_width": 1600})
+    value, _ = inspect_picture(header_only_png(side, side), {"widths": [1600]})
     assert "million pixels" in value["problem"]
 
 
@@ -90,8 +98,8 @@ async def test_a_large_photo_passes_within_the_limits_of_the_jail() -> None:
     jail = Jail()
     try:
         raw = encoded("JPEG", (6000, 4000))
-        answer = await jail.call("syndicate.sources.read.picture:inspect_picture", raw, max_width=1600)
+        answer = await jail.call("syndicate.sources.read.picture:inspect_picture", raw, widths=[1600, 640])
     finally:
         await jail.aclose()
     assert isinstance(answer, Answer), answer
-    assert answer.value["width"] == 1600
+    assert answer.value["sizes"][0][0] == 1600

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import nh3
-from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring, tostring
 from markdown_it import MarkdownIt
 
 from syndicate.domain.markup import legal, one_line
 from syndicate.sources.read.addresses import absolute, same_host, web_address, without_tracking
+from syndicate.sources.read.embeds import LAZY, link_embeds
 from syndicate.sources.read.words import summarize, without_illegal
 
 LARGEST_BODY = 256 * 1024  # characters of one story (reliability.md T08)
@@ -47,21 +47,21 @@ _TAG_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RENAMED = {"h1": "h2", "h5": "h4", "h6": "h4"}
 _BOXES = re.compile(
     r"(^|\s)(adsbygoogle|td-a-(ad|rec)\S*|td-adspot\S*|td_block_related\S*|sharedaddy|jp-relatedposts|addtoany\S*"
-    r"|code-block|wp-block-related\S*|post-views)(\s|$)"
+    r"|code-block|wp-block-related\S*|post-views|heateor\S*|yarpp\S*|crp_related|rp4wp\S*|ez-toc-container|lwptoc"
+    r"|kk-star-ratings|saboxplugin\S*|a2a_kit|mc4wp-form)(\s|$)"
 )
-_LAZY = ("data-src", "data-lazy-src", "data-original", "data-orig-file", "data-img-url")
 _SET_ENTRY = re.compile(r"(\S+)(?:\s+(\d{1,6}(?:\.\d{1,3})?)[wx])?\s*(?:,|$)")
 _PLACEHOLDER = re.compile(r"^data:|(blank|placeholder|spacer|lazy|loading)[\w-]*\.(gif|png|svg|jpe?g)", re.IGNORECASE)
-_AD_FRAMES = re.compile(r"//[^/]*(doubleclick|googlesyndication|googletagmanager|adservice|taboola|mgid)\.")
-_YOUTUBE = re.compile(r"//(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]{5,20})")
 _AD_LABEL = re.compile(r"[\W_]*(advertisements?|iklan|sponsor(ed)?|scroll (to|untuk) .{0,40})[\W_]*", re.IGNORECASE)
-_RELATED = re.compile(r"\W*((baca|simak|lihat|tonton) (juga|pula)|(read|see) also)\b\s*(:?)", re.IGNORECASE)
+_RELATED = re.compile(r"\W*((baca|simak|lihat|tonton) (juga|pula)|(read|see) also)\b\s*(?P<colon>:?)", re.IGNORECASE)
+_KEPT_SHARE = 0.9  # of the text's letters; pointers, advertisements and frames don't count (gather.md §1.10)
 _LONGEST_RELATED = 300  # characters; a longer paragraph is the newsroom's prose
 _SHORTCODE = re.compile(
     r"\[/?(?:caption|gallery|embed|playlist|audio|(?:vc|td|tdb|tdc|et_pb|fusion|su)_[\w-]+)(?:\s[^\[\]]*)?/?\]"
     r"|\[[a-z][\w-]*\s+[\w-]+=[\"'“”″][^\[\]]*\]"
 )
 _CUT_SHORT = re.compile(r"\s*\[(?:…|&hellip;|&#8230;|\.\.\.)\]")
+_TAG = re.compile(r"<[^>]*>")
 _GAPS = re.compile(r">\s*\n\s*<")
 
 
@@ -109,16 +109,19 @@ def clean(markup: str, *, base: str) -> Cleaned:
     protected = any("post-password-form" in form.get("class", "") for form in root.iter("form"))
     lost = _settle_pictures(root, base)
     _drop(element for element in root.iterfind(".//*[@class]") if _BOXES.search(element.get("class", "")))
-    _link_embeds(root, base)
+    link_embeds(root, base)
     _drop(root.iter(*_SILENT))
     _settle_links(root, base)
     if "[" in markup:
         _strip_shortcodes(root)
+    came = _letters(root.text_content())
     _settle_blocks(root)
-    _drop_lines(root)
+    came -= _drop_lines(root)
     picture = _first_picture(root)
     inner = html.escape(root.text or "") + "".join(tostring(child, encoding="unicode") for child in root)
     safe, count = _CUT_SHORT.subn("…", _sanitised(inner))
+    if _letters(html.unescape(_TAG.sub("", safe))) < _KEPT_SHARE * came:
+        flags = (*flags, "text_lost")
     return Cleaned(
         markup=_GAPS.sub(">\n<", legal(safe)).strip(),
         picture=picture,
@@ -126,6 +129,10 @@ def clean(markup: str, *, base: str) -> Cleaned:
         protected=protected,
         flags=(*flags, "excerpt_only") if count and safe.rstrip().endswith(("…", "…</p>")) else flags,
     )
+
+
+def _letters(text: str) -> int:
+    return sum(map(len, text.split()))
 
 
 def _parsed(markup: str) -> HtmlElement:
@@ -187,7 +194,7 @@ def _settle_pictures(root: HtmlElement, base: str) -> int:
 
 
 def _true_source(image: HtmlElement) -> str:
-    lazy = next((image.get(name, "") for name in _LAZY if image.get(name)), "")
+    lazy = next((image.get(name, "") for name in LAZY if image.get(name)), "")
     source = image.get("src", "").strip()
     if source and not lazy and not _PLACEHOLDER.search(source[:300]):
         return source
@@ -202,40 +209,6 @@ def _best_of(source_set: str) -> str:
 def _is_no_picture(image: HtmlElement) -> bool:
     """Pixels that count readers, and tagDiv's advertisements."""
     return image.get("alt") == "spot_img" or {image.get("width"), image.get("height")} <= {"0", "1"}
-
-
-def _link_embeds(root: HtmlElement, base: str) -> None:
-    for frame in list(root.iter("iframe", "video", "audio")):
-        address = _embedded(frame, base)
-        if address is not None and frame.getparent() is not None:
-            _put_link(frame, address)
-    for quote in list(root.iter("blockquote")):
-        address = (
-            web_address(quote.get("data-instgrm-permalink", ""), base) if quote.get("data-instgrm-permalink") else None
-        )
-        if address is not None and quote.getparent() is not None:
-            _put_link(quote, address.split("?", 1)[0])
-
-
-def _embedded(frame: HtmlElement, base: str) -> str | None:
-    """Where the embedded thing can be seen, or None for advertisements and invisible frames."""
-    child = frame.find("source")
-    candidates = [frame.get(name) for name in (*_LAZY, "src")] + [child.get("src") if child is not None else None]
-    found = next((value for value in candidates if value and not value.startswith(("data:", "about:"))), None)
-    address = web_address(found, base) if found else None
-    if address is None or _AD_FRAMES.search(address) or {frame.get("width"), frame.get("height")} <= {"0", "1"}:
-        return None
-    hit = _YOUTUBE.search(address)
-    return f"https://www.youtube.com/watch?v={hit[1]}" if hit else address
-
-
-def _put_link(element: HtmlElement, address: str) -> None:
-    """A paragraph with the bare address takes the element's place."""
-    paragraph = element.makeelement("p")
-    link = etree.SubElement(paragraph, "a", href=address)
-    link.text = address
-    element.addprevious(paragraph)
-    element.drop_tree()
 
 
 def _settle_links(root: HtmlElement, base: str) -> None:
@@ -305,22 +278,38 @@ def _run_after(block: HtmlElement) -> HtmlElement | None:
     return run
 
 
-def _drop_lines(root: HtmlElement) -> None:
-    """Ad labels, pointers to other stories, and what is empty by now; from the inside out."""
+def _drop_lines(root: HtmlElement) -> int:
+    """Ad labels, pointers to other stories, and what is empty by now; from the inside out. Returns letters dropped."""
     holders = _block_holders(root)
+    dropped = 0
     for element in reversed(list(root.iterdescendants())):
         if element.tag not in _BLOCKS or element.tag in ("hr", "table", "tr") or element in holders:
             continue
         text = one_line(element.text_content())
         empty = not text and element.find(".//img") is None
-        if empty or _AD_LABEL.fullmatch(text[:80]) or _is_pointer(element, text):
-            element.drop_tree()
+        unwanted = [element] if empty or _AD_LABEL.fullmatch(text[:80]) else _pointer(element, text)
+        dropped += sum(_letters(one.text_content()) for one in unwanted)
+        _drop(unwanted)
+    return dropped
 
 
-def _is_pointer(element: HtmlElement, text: str) -> bool:
-    """ "Baca juga: …": a line about another story. Without colon or link it may be a sentence of this one."""
-    hit = _RELATED.match(text)
-    return bool(hit and len(text) <= _LONGEST_RELATED and (hit[4] or element.find(".//a") is not None))
+def _pointer(element: HtmlElement, text: str) -> list[HtmlElement]:
+    """ "Baca juga: …": a line about another story, and what it stands above when it names none itself.
+
+    Without colon or link it may be a sentence of this story.
+    """
+    hit = _RELATED.match(text) if len(text) <= _LONGEST_RELATED else None
+    if hit is None:
+        return []
+    below = element.getnext() if hit.end() == len(text) else None
+    if below is not None and below.tag in ("ul", "ol", "p") and _is_all_links(below):
+        return [element, below]
+    return [element] if hit["colon"] or element.find(".//a") is not None else []
+
+
+def _is_all_links(element: HtmlElement) -> bool:
+    linked = sum(_letters(link.text_content()) for link in element.iter("a"))
+    return linked > 0 and linked == _letters(element.text_content())
 
 
 def _first_picture(root: HtmlElement) -> BodyPicture | None:

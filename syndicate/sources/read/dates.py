@@ -74,6 +74,14 @@ def read_date(text: str, zone: str) -> datetime | None:
         return None
 
 
+def has_zone(text: str) -> bool:
+    """True when a date has a time of day and says in which zone; without, it is only read by our guess."""
+    day = _read_day(_plain(text))
+    clock = _TIME.search(day[1]) if day else None
+    after = day[1][clock.end() :] if day and clock else ""
+    return bool(_OFFSET.search(after) or _ZONE_NAME.search(after))
+
+
 def choose_times(
     published: str, updated: str, *, zone: str, now: datetime
 ) -> tuple[datetime, datetime, tuple[str, ...]]:

@@ -13,6 +13,7 @@ class RawPicture:
     height: str = ""
     caption: str = ""
     credit: str = ""
+    alt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from syndicate.domain.article import Content, Picture
+from syndicate.domain.merge import TOLD
 from syndicate.domain.selection import slug
 from syndicate.domain.source import FoundArticle, SourceConfig
 from syndicate.sources.read.addresses import canonical
@@ -17,9 +19,11 @@ _WORDPRESS_ID = re.compile(r"^https?://.*[?&](?:amp;)?p=(\d{1,18})(?:&|$)")
 
 
 def found_articles(
-    items: Sequence[Mapping[str, Any]], *, config: SourceConfig, home: str, now: datetime
+    items: Sequence[Mapping[str, Any]], *, config: SourceConfig, home: str, now: datetime, channel: str = "feed"
 ) -> tuple[tuple[FoundArticle, ...], tuple[str, ...]]:
     """The stories in the feed's order, and a line for each that was left out.
+
+    What they say comes from `channel`; an item's own "provenance" names the fields that came another way.
 
     Every key is there once: of entries with one id the first keeps it, others get their link added (gather.md
     §1.8), and what has the same link too is the same story twice. A name that several entries share is nobody's
@@ -39,7 +43,7 @@ def found_articles(
             if key in articles and articles[key].content.url != item["link"]:
                 key = f"{key}|{item['link']}"
             if key not in articles:
-                articles[key] = _article(item, key, shared, config=config, now=now)
+                articles[key] = _article(item, key, shared, config=config, channel=channel, now=now)
     return tuple(articles.values()), tuple(problems)
 
 
@@ -56,6 +60,8 @@ def source_key(item: Mapping[str, Any], shared: frozenset[str]) -> str:
     All opaque: an id may be on an old domain for ever.
     """
     guid, link = item["guid"], item["link"]
+    if item.get("wp_id"):
+        return f"wp:{item['wp_id']}"
     if hit := _WORDPRESS_ID.match(guid):
         return f"wp:{hit[1]}"
     if guid:
@@ -67,10 +73,10 @@ def source_key(item: Mapping[str, Any], shared: frozenset[str]) -> str:
 
 
 def _article(
-    item: Mapping[str, Any], key: str, shared: frozenset[str], *, config: SourceConfig, now: datetime
+    item: Mapping[str, Any], key: str, shared: frozenset[str], *, config: SourceConfig, channel: str, now: datetime
 ) -> FoundArticle:
     published, updated, flags = choose_times(item["published"], item["updated"], zone=config.zone, now=now)
-    sections, tags = _split(item["categories"], config.sections)
+    sections, tags = _sorted(item, config)
     content = Content(
         title=item["title"] or item["summary"][:80],
         summary=item["summary"],
@@ -84,9 +90,30 @@ def _article(
         language=item["language"] or config.language,
         picture=Picture(**item["picture"]) if item["picture"] else None,
         flags=(*flags, *item["flags"], *(() if item["title"] else ("title_guess",))),
+        dateline=item["dateline"],
+        initials=tuple(item["initials"]),
     )
-    names = dict.fromkeys(name for name in (item["link"], item["guid"]) if name and name not in shared)
+    content = replace(content, provenance=_provenance(item, content, channel))
+    every = (item["link"], item["guid"], *item.get("aliases", ()))
+    names = dict.fromkeys(name for name in every if name and name not in shared)
     return FoundArticle(key=key, content=content, aliases=tuple(names))
+
+
+def _provenance(item: Mapping[str, Any], content: Content, channel: str) -> dict[str, str]:
+    """Which channel said what. What nobody said and we made up (a date, a language) has none."""
+    guessed = [
+        *(("published", "updated") if not item["published"] and not item["updated"] else ()),
+        *(() if item["language"] else ("language",)),
+    ]
+    said = [name for name in TOLD if getattr(content, name) and name not in guessed]
+    return {name: item.get("provenance", {}).get(name, channel) for name in said}
+
+
+def _sorted(item: Mapping[str, Any], config: SourceConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sections and tags: as the newsroom keeps them apart, or as the operator told us to split a feed's mix."""
+    if "sections" in item:
+        return tuple(item["sections"]), tuple(item["tags"])
+    return _split(item["categories"], config.sections)
 
 
 def _split(categories: Sequence[str], wanted: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from syndicate.sources.read.charset import decode
 from syndicate.sources.read.clean import Cleaned, clean
 from syndicate.sources.read.entry import RawEntry, Refused
 from syndicate.sources.read.jsonfeed import read_json_feed
-from syndicate.sources.read.words import credit_of, opening, summarize, without_illegal
+from syndicate.sources.read.words import credit_of, dateline_of, initials_of, opening, summarize, without_illegal
 from syndicate.sources.read.xmlfeed import MOST_ENTRIES, read_xml_feed
 
 _TAIL = re.compile(r"\s*(\[?(…|\.\.\.)\]?)\s*$")  # how cut text ends
@@ -28,7 +29,7 @@ def parse_feed(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
     """RSS 0.9x, 1.0, 2.0, Atom or JSON Feed (`content_type` and `url` are those of the answer).
 
     `{"refused", "wrong_type"}`, or `{"malformed", "home", "items"}` with at most 500 items whose keys are those of
-    `_story`. `malformed` says in words what was wrong with a document that could be read all the same.
+    `story_item`. `malformed` says in words what was wrong with a document that could be read all the same.
     """
     text, complaint = decode(payload, options["content_type"])
     try:
@@ -36,7 +37,7 @@ def parse_feed(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
     except Refused as why:
         return {"refused": str(why), "wrong_type": why.wrong_type}, b""
     base = web_address(home, options["url"]) if home else None
-    items = [_story(entry, feed_url=base or options["url"], language=language) for entry in entries[:MOST_ENTRIES]]
+    items = [story_item(entry, feed_url=base or options["url"], language=language) for entry in entries[:MOST_ENTRIES]]
     return {"malformed": complaint or malformed, "home": base or "", "items": items}, b""
 
 
@@ -51,10 +52,16 @@ def _read(text: str) -> tuple[list[RawEntry], str, str, str]:
     return entries, language, home, malformed or ("" if whole == text else "it has characters that XML forbids")
 
 
-def _story(entry: RawEntry, *, feed_url: str, language: str) -> dict[str, Any]:
+def story_item(
+    entry: RawEntry, *, feed_url: str, language: str, body: Cleaned | None = None, outlets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """One story cleaned: what every reader of a newsroom's channels makes of an entry. Addresses lean on `feed_url`.
+
+    `body` is the entry's text, where it was cleaned already; `outlets` are names of the newspaper in its datelines.
+    """
     link = web_address(entry.link, feed_url) if entry.link else None
     base = web_address(entry.base, feed_url) if entry.base else None
-    body = clean(entry.body or entry.summary, base=base or link or feed_url)
+    body = body or clean(entry.body or entry.summary, base=base or link or feed_url)
     return {
         "guid": entry.guid.strip(),
         "link": canonical(link, home=feed_url) if link else None,
@@ -64,20 +71,22 @@ def _story(entry: RawEntry, *, feed_url: str, language: str) -> dict[str, Any]:
         "published": entry.published,
         "updated": entry.updated,
         "language": next((tag for tag in (entry.language, language) if _LANGUAGE.fullmatch(tag)), None),
-        "summary": _summary(entry, body.markup),
+        "summary": _summary(entry, body.markup, outlets),
         "body": body.markup,
         "picture": _picture(entry, body, base or link or feed_url),
         "protected": body.protected,
         "flags": list(body.flags),
+        "dateline": dateline_of(body.markup, outlets),
+        "initials": list(initials_of(body.markup)),
     }
 
 
-def _summary(entry: RawEntry, body: str) -> str:
+def _summary(entry: RawEntry, body: str, outlets: Sequence[str]) -> str:
     """The newsroom's own words; what a machine cut off the top of the text is cut anew, without the dateline."""
     given = opening(entry.summary) if entry.body else ""
     start = _TAIL.sub("", given)[:_SAME]
     if not start or opening(body).startswith(start):
-        return summarize(body)
+        return summarize(body, outlets)
     return excerpt(html.escape(given), _LONGEST_SUMMARY)
 
 
@@ -90,7 +99,7 @@ def _picture(entry: RawEntry, body: Cleaned, base: str) -> dict[str, Any] | None
         twin = body.picture if body.picture and body.picture.url == url else None
         return {
             "url": url,
-            "alt": twin.alt if twin else "",
+            "alt": _line(raw.alt) or (twin.alt if twin else ""),
             "caption": caption or (twin.caption if twin else ""),
             "credit": _line(plain_text(raw.credit)) or credit_of(caption),
             "mime_type": raw.mime_type if raw.mime_type.startswith("image/") else _mime_type(url),

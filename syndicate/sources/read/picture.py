@@ -30,10 +30,11 @@ _QUALITY = 82  # of JPEG; below about 80 skies and skin begin to show blocks
 
 
 def inspect_picture(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
-    """`{"mime", "width", "height"}` and the bytes to serve, or `{"problem"}` and nothing.
+    """`{"mime", "sizes"}` and the bytes to serve, one after the other, or `{"problem"}` and nothing.
 
-    Always re-encoded: EXIF (where a photo was taken) and whatever hides behind the picture stay outside. At most
-    `max_width` pixels wide. Mail programs show neither WebP nor moving GIFs reliably, so the result is a JPEG, or
+    `sizes` has width, height and number of bytes for each of `widths` (widest first) that the picture reaches; a
+    narrower one comes as it is. Always re-encoded: EXIF (where a photo was taken) and whatever hides behind the
+    picture stay outside. Mail programs show neither WebP nor moving GIFs reliably, so the result is a JPEG, or
     a PNG where the original is one or has transparency.
     """
     try:
@@ -42,7 +43,7 @@ def inspect_picture(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes
                 _check_size(probe)
                 probe.verify()
             with Image.open(io.BytesIO(payload), formats=_FORMATS) as image:
-                return _encoded(image, max_width=int(options["max_width"]))
+                return _encoded(image, [int(width) for width in options["widths"]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return {"problem": f"it has more than {LARGEST_PIXELS // 1_000_000} million pixels"}, b""
     except (OSError, SyntaxError, ValueError, EOFError) as why:  # what Pillow raises for broken files
@@ -55,23 +56,34 @@ def _check_size(image: Image.Image) -> None:
         raise Image.DecompressionBombError
 
 
-def _encoded(image: Image.Image, *, max_width: int) -> tuple[Any, bytes]:
+def _encoded(image: Image.Image, widths: list[int]) -> tuple[Any, bytes]:
     original, see_through = image.format, image.has_transparency_data
     if original == "JPEG":
-        image.draft("RGB", (max_width, max_width))  # decodes a huge photo at a fraction of its size
+        image.draft("RGB", (widths[0], widths[0]))  # decodes a huge photo at a fraction of its size
     # A profile describes the pixels' own mode: with CMYK turned into RGB it would only spoil the colours.
     profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     ImageOps.exif_transpose(image, in_place=True)
     pixels = _converted(image, "RGBA" if see_through else "RGB")
-    pixels.thumbnail((max_width, pixels.height), Image.Resampling.LANCZOS)
     pixels.info = {}
+    mime = "image/png" if original == "PNG" or see_through else "image/jpeg"
+    sizes: list[list[int]] = []
+    bodies: list[bytes] = []
+    for width in widths:
+        if sizes and pixels.width <= width:
+            break
+        pixels.thumbnail((width, pixels.height), Image.Resampling.LANCZOS)
+        bodies.append(_bytes(pixels, mime, profile))
+        sizes.append([pixels.width, pixels.height, len(bodies[-1])])
+    return {"mime": mime, "sizes": sizes}, b"".join(bodies)
+
+
+def _bytes(pixels: Image.Image, mime: str, profile: bytes | None) -> bytes:
     out = io.BytesIO()
-    if original == "PNG" or see_through:
+    if mime == "image/png":
         pixels.save(out, "PNG", icc_profile=profile)
     else:
         pixels.save(out, "JPEG", quality=_QUALITY, optimize=True, progressive=True, icc_profile=profile)
-    mime = "image/png" if original == "PNG" or see_through else "image/jpeg"
-    return {"mime": mime, "width": pixels.width, "height": pixels.height}, out.getvalue()
+    return out.getvalue()
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:

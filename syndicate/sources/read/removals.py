@@ -1,10 +1,8 @@
-"""When stories vanish from a folder: whether to believe it, and how an operator says that it was meant."""
+"""When stories vanish at once: whether to believe it, and how an operator says that it was meant."""
 
 import hashlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable
 
-CONFIRMATION = ".syndicate-confirm-removals"
 _FEW_REMOVALS = 5  # a person deletes so many at once; more are a broken disk, if they are also …
 _SMALL_SHARE = 0.2  # … more than this share (gather.md §1.9)
 
@@ -16,16 +14,25 @@ def looks_broken(gone: Iterable[str], known: Iterable[str]) -> bool:
 
 
 def removal_code(gone: Iterable[str]) -> str:
-    """Names exactly these removals, so that a confirmation left lying about confirms nothing else."""
+    """Names exactly these removals, so that what confirms them confirms nothing else."""
     return hashlib.blake2b("\n".join(sorted(gone)).encode(), digest_size=4).hexdigest()
 
 
-def is_confirmed(root: Path, gone: Iterable[str]) -> bool:
-    """True when the operator wrote the code of exactly these removals into the folder. Reads a file."""
-    file = root / CONFIRMATION
-    try:
-        return (
-            not file.is_symlink() and removal_code(gone) in file.read_bytes()[:4096].decode("utf-8", "replace").split()
-        )
-    except OSError:
-        return False
+def confirmation(source: str, code: str) -> str:
+    """The command that says it was meant. An alarm quotes it; the command refuses a code that no alarm quotes."""
+    return f"`syndicate sources confirm {source} {code}`"
+
+
+def mass_loss(lost: Collection[str], known: int, *, source: str, confirmed: str) -> str:
+    """The alarm when so many of a site's stories are missing that a broken site is likelier than its editors.
+
+    "" when the loss may be believed; `confirmed` is the code that the operator gave.
+    """
+    is_small = len(lost) <= _FEW_REMOVALS and len(lost) <= max(_SMALL_SHARE * known, 1)
+    code = removal_code(lost)
+    if is_small or confirmed == code:
+        return ""
+    return (
+        f"{len(lost)} of {known} stories are missing at once; none was withdrawn. If that was meant, run "
+        f"{confirmation(source, code)}"
+    )
