@@ -69,8 +69,8 @@ def _draw(found: "Preview", zone: str) -> None:
     if found.skipped:
         print("As it stands the slot would pass without an edition: there is too little to say.")
     print()
-    listed = [(a, "") for a in found.choice.stories] + [(a, "max") for a in found.choice.left_out]
-    listed += [(a, "unprintable") for a in found.unprintable]
+    listed = [(a, "") for a in found.choice.stories] + [(a, "max") for a in found.choice.beyond]
+    listed += [(a, "unprintable") for a in found.choice.unprintable]
     rows = [(article.id, article.version, article.content.title, why) for article, why in listed]
     show.table(("story", "version", "title", "left out"), rows, empty="Nothing new since the last edition.")
 
@@ -86,7 +86,7 @@ async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
             newest = await editions.newest(connection, limit=1, newsletter=one.name)
         slot = next_slot(one.schedule, one.timezone, app.clock.now())
         row: dict[str, Any] = {"name": one.name, "title": one.title, "channel": one.channel, "readers": readers}
-        row |= {"next_slot": slot.name if slot else None, "next_at": slot.at if slot else None}
+        row |= {"next_slot": slot.name, "next_at": slot.at}
         rows.append(row | {"newest_edition": newest[0].slot if newest else None})
     return rows, app.site.timezone
 
@@ -128,6 +128,6 @@ def _record(found: "Preview") -> dict[str, Any]:
         "skipped": found.skipped,
         "importing": found.importing,
         "stories": named(found.choice.stories),
-        "left_out": named(found.choice.left_out),
-        "unprintable": named(found.unprintable),
+        "left_out": named(found.choice.beyond),
+        "unprintable": named(found.choice.unprintable),
     }

@@ -26,7 +26,7 @@ class Change:
     version: int
     kind: ChangeKind
     edit: Edit
-    baseline: bool
+    baseline: bool  # of an article that feeds alone know (not `announced`): never mailed, never pushed
     at: datetime
     note: str = ""
 

@@ -1,6 +1,6 @@
 """Editions: which stories an issue holds, when it may go out, and whether its books balance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,21 +42,23 @@ class Edition:
     content_hash: str = ""
     created_at: datetime
     frozen_at: datetime | None = None
+    released_at: datetime | None = None  # from its last hold
     done_at: datetime | None = None
     why: str = ""  # of a hold or a cancellation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What goes into an edition, best first, and what its maximum leaves out for good."""
+    """What goes into an edition, newest first, and what is left out of it for good."""
 
     stories: tuple[Article, ...]
-    left_out: tuple[Article, ...]
+    beyond: tuple[Article, ...] = ()  # older ones for which its maximum has no room
+    unprintable: tuple[Article, ...] = ()  # they take no place: the next one moves up
 
 
-def choose_stories(
+def fitting_stories(
     newsletter: Newsletter, changes: Iterable[Change], newest: Mapping[str, Article], told: frozenset[str]
-) -> Choice:
+) -> list[Article]:
     """Articles first published (or first restored) in the span, in their newest version at the cut, newest first.
 
     Updates never mail again, nor does a story that an earlier edition of this newsletter told or left out (`told`),
@@ -68,8 +70,23 @@ def choose_stories(
     ids = {change.article_id for change in changes if change.kind in first_shown and not change.baseline} - told
     candidates = [newest[i] for i in ids if i in newest]
     fit = [a for a in candidates if a.state is ArticleState.PUBLISHED and newsletter.selection.holds(a)]
-    fit.sort(key=lambda a: (a.sort_at, a.id), reverse=True)
-    return Choice(stories=tuple(fit[: newsletter.max]), left_out=tuple(fit[newsletter.max :]))
+    return sorted(fit, key=lambda a: (a.sort_at, a.id), reverse=True)
+
+
+def choose_stories(newsletter: Newsletter, fit: Sequence[Article], printable: Callable[[Article], bool]) -> Choice:
+    """The first stories of `fit` that can be shown, up to the newsletter's maximum."""
+    stories: list[Article] = []
+    unprintable: list[Article] = []
+    for place, story in enumerate(fit):
+        if len(stories) == newsletter.max:
+            return Choice(stories=tuple(stories), beyond=tuple(fit[place:]), unprintable=tuple(unprintable))
+        (stories if printable(story) else unprintable).append(story)
+    return Choice(stories=tuple(stories), unprintable=tuple(unprintable))
+
+
+def is_too_little(newsletter: Newsletter, choice: Choice) -> bool:
+    """True when a slot passes without an edition, for want of stories that can be shown."""
+    return newsletter.skip_empty and len(choice.stories) < newsletter.min
 
 
 @dataclass(frozen=True, kw_only=True)

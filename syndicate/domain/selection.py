@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syndicate.domain.article import Article
@@ -14,14 +15,29 @@ def slug(text: str) -> str:
     return _NOT_SLUG.sub("-", unicodedata.normalize("NFKC", text).casefold()).strip("-_")
 
 
-def path_slugs(names: tuple[str, ...]) -> frozenset[str]:
-    """Every element of every path: "Daerah/Semarang" is in "daerah" and in "semarang"."""
-    return frozenset(slug(part) for name in names for part in name.split("/") if slug(part))
+def path_slug(path: str) -> str:
+    """A path in that form: "Daerah/Kota Malang" is "daerah/kota-malang"."""
+    return "/".join(filter(None, map(slug, path.split("/"))))
+
+
+def path_slugs(paths: Iterable[str]) -> frozenset[str]:
+    """What holds a path: each of its elements, the path itself and those above it.
+
+    "Daerah/Semarang" is in "daerah", in "semarang" and in "daerah/semarang".
+    """
+    found: set[str] = set()
+    for path in map(path_slug, paths):
+        elements = path.split("/")
+        found.update(elements, ("/".join(elements[:end]) for end in range(2, len(elements) + 1)))
+    return frozenset(found - {""})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """OR inside a key, AND across keys; an empty key asks for nothing. In `exclude` one match rules out."""
+    """OR inside a key, AND across keys; an empty key asks for nothing. In `exclude` one match rules out.
+
+    Sections and tags are path slugs, all others slugs.
+    """
 
     sections: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()

@@ -1,11 +1,12 @@
 """Slots: the moments a newsletter is for. Each exists once, whatever clocks, restarts and summer time do.
 
-Daily slots are named by the newsletter's local wall time, without offset, so the hour that comes twice in autumn
+Slots at wall times are named by the newsletter's local time, without offset, so the hour that comes twice in autumn
 makes one slot and the hour that is skipped in spring still makes one (an hour later on the clock). A weekly round-up
 is named by its ISO week, so moving it within a week makes no second one. Intervals are named by their UTC instant.
 """
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +14,9 @@ from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE = timedelta(hours=2)  # a slot missed by more than this waits for a person
-_LOOK_BACK = timedelta(days=400)  # the rarest rhythm is once a year
+_LOOK_BACK = timedelta(days=400)  # a yearly slot is found; one missed for longer is nobody's any more
+_LOOK_AHEAD = timedelta(days=8 * 366)  # 29 February is the rarest day: 2100 has none
+_DAYS_OF_MONTH, _DAYS_OF_WEEK = frozenset(range(1, 32)), frozenset(range(7))  # 0 = Monday
 _EVERY = re.compile(r"every (\d{1,4}) ?(min|h)")
 _AT = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))? )?([01]\d|2[0-3]):([0-5]\d)")
 
@@ -31,8 +34,8 @@ class WallTimes:
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
-    weekdays: frozenset[int] = frozenset(range(7))  # 0 = Monday
-    days: frozenset[int] = frozenset(range(1, 32))
+    weekdays: frozenset[int] = _DAYS_OF_WEEK
+    days: frozenset[int] = _DAYS_OF_MONTH
     months: frozenset[int] = frozenset(range(1, 13))
     weekly: bool = False
 
@@ -55,7 +58,7 @@ class Slot:
 def parse_schedule(text: str) -> Schedule:
     """`every 10 min`, `every 2 h`, `06:00`, `mon-fri 06:00`, `mon 06:00`, or five cron fields with day names.
 
-    Raises ValueError with a sentence that says what is understood.
+    Raises ValueError with a sentence that says what is understood. What it returns always has a next slot.
     """
     words = " ".join(text.lower().split())
     if hit := _EVERY.fullmatch(words):
@@ -84,17 +87,17 @@ def latest_slot(schedule: Schedule, zone: str, now: datetime) -> Slot | None:
     return None
 
 
-def next_slot(schedule: Schedule, zone: str, now: datetime) -> Slot | None:
-    """The first slot that is still to come."""
+def next_slot(schedule: Schedule, zone: str, now: datetime) -> Slot:
+    """The first slot that is still to come. Raises LookupError for days that never come; none are ever parsed."""
     if isinstance(schedule, Interval):
         return _interval_slot(schedule, now + schedule.every)
     day = now.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
-    for _ in range(_LOOK_BACK.days):
+    for _ in range(_LOOK_AHEAD.days):
         ahead = [slot for slot in slots_of_day(schedule, zone, day) if slot.at > now]
         if ahead:
             return min(ahead)
         day += timedelta(days=1)
-    return None
+    raise LookupError(f"{schedule} has no slot in the next eight years")
 
 
 def slots_of_day(schedule: WallTimes, zone: str, day: date) -> Iterator[Slot]:
@@ -151,19 +154,31 @@ def _day_range(first: str, last: str) -> frozenset[int]:
 
 
 def _cron(minute: str, hour: str, day: str, month: str, weekday: str) -> WallTimes:
-    return WallTimes(
+    schedule = WallTimes(
         minutes=tuple(sorted(_field(minute, 0, 59))),
         hours=tuple(sorted(_field(hour, 0, 23))),
         days=_field(day, 1, 31),
         months=_field(month, 1, 12),
         weekdays=_weekdays(weekday),
     )
+    if schedule.days != _DAYS_OF_MONTH and schedule.weekdays != _DAYS_OF_WEEK:  # cron: either; most readers: both
+        raise ValueError(
+            f"days of the month ({day}) and of the week ({weekday}) can't both be given; write '*' for one of them"
+        )
+    if min(schedule.days) > max(_length(month) for month in schedule.months):
+        raise ValueError(f"day {day} of month {month} never comes; write a day that does")
+    return schedule
+
+
+def _length(month: int) -> int:
+    """The most days a month can have."""
+    return monthrange(2024, month)[1]  # a leap year
 
 
 def _weekdays(field: str) -> frozenset[int]:
     """Day names only: in crontabs 0 is Sunday, in APScheduler Monday; a number would be sent on the wrong day."""
     if field == "*":
-        return frozenset(range(7))
+        return _DAYS_OF_WEEK
     ranges = (part.split("-", 1) for part in field.split(","))
     return frozenset().union(*(_day_range(r[0], r[-1]) for r in ranges))
 
@@ -174,15 +189,16 @@ def _field(field: str, low: int, high: int) -> frozenset[int]:
         hit = re.fullmatch(r"(\*|\d{1,2}(?:-\d{1,2})?)(?:/(\d{1,2}))?", part)
         if hit is None or hit[2] in ("0", "00"):
             raise ValueError(f"{part!r} is not a cron field between {low} and {high}")
-        first, last = _bounds(hit[1], low, high)
+        first, last = _bounds(hit[1], low, high, stepped=hit[2] is not None)
         found.update(range(first, last + 1, int(hit[2] or 1)))
     if not found or min(found) < low or max(found) > high:
         raise ValueError(f"{field!r} goes outside {low} to {high}")
     return frozenset(found)
 
 
-def _bounds(text: str, low: int, high: int) -> tuple[int, int]:
+def _bounds(text: str, low: int, high: int, *, stepped: bool) -> tuple[int, int]:
+    """From where to where a part goes. As in cron `5/15` goes on to the end: 5, 20, 35, 50."""
     if text == "*":
         return low, high
     first, _, last = text.partition("-")
-    return int(first), int(last or first)
+    return int(first), int(last or (high if stepped else first))

@@ -14,15 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article
 from syndicate.domain.change import Change
-from syndicate.domain.edition import Choice, Edition, EditionState, LeftOut, choose_stories
+from syndicate.domain.edition import (
+    Choice,
+    Edition,
+    EditionState,
+    LeftOut,
+    choose_stories,
+    fitting_stories,
+    is_too_little,
+)
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Slot, next_slot
-from syndicate.errors import Refused
-from syndicate.formats.digest import DigestView, Rendered, render
+from syndicate.formats.digest import DigestView, render
 from syndicate.store import articles, audience, changes, editions, sources
 from syndicate.store.db import Database
-from syndicate.store.editions import Story, Variant
+from syndicate.store.editions import Rendering, Story
 
 VARIANT = "all"  # the one rendering that everybody gets
 _SPAN = 5000  # changes read at once
@@ -63,9 +70,8 @@ class Preview:
     """The next edition as it would be now."""
 
     edition: Edition  # not written down: its number is 0
-    rendering: Variant
+    rendering: Rendering
     choice: Choice
-    unprintable: tuple[Article, ...]
     readers: int
     importing: tuple[str, ...]  # first imports that it would wait for
     skipped: bool  # too little to say: the slot would pass without an edition
@@ -106,64 +112,46 @@ async def compose_edition(
     if others:
         return replace(blank, why=f"the edition {others[0]} is still being composed")
     edition = edition or await _plan(db, newsletter, slot, now=now)
-    choice = await read_choice(db, newsletter, edition.cut_from, edition.cut_to)
-    may_skip = newsletter.skip_empty and edition.id == 0
-    if may_skip and len(choice.stories) < newsletter.min:
+    choice = await _choose(db, newsletter, edition, studio, slot)
+    if edition.id == 0 and is_too_little(newsletter, choice):
         return await _skip(db, newsletter, edition, choice, blank)
-    rendered, shown, bad, mark = render_choice(newsletter, choice, studio, slot=slot)
-    if may_skip and len(shown.stories) < newsletter.min:
-        return await _skip(db, newsletter, edition, choice, replace(blank, why=f"{len(bad)} stories can't be shown"))
-    variant = Variant(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
-    written = await _write(db, edition, _stories(shown, bad), variant)
+    written = await _write(db, edition, choice, render_choice(newsletter, choice, studio, slot=slot))
     if written is None:
         return replace(blank, why="another edition was begun or frozen meanwhile")
     return replace(blank, composition=Composition.READY, edition=written)
 
 
-async def read_choice(db: Database, newsletter: Newsletter, cut_from: int, cut_to: int) -> Choice:
-    """The stories of a span of the change log. Also what a preview of the next edition shows."""
-    found: list[Change] = []
-    after = cut_from
-    async with db.read() as connection:
-        while page := await changes.span(connection, after, cut_to, _SPAN):
-            after = page[-1].seq
-            found += page
-        ids = {change.article_id for change in found}
-        newest = await articles.at_cut(connection, ids, cut_to)
-        told = await editions.told(connection, newsletter.name, ids)
-    return choose_stories(newsletter, found, newest, told)
-
-
-def render_choice(
-    newsletter: Newsletter, choice: Choice, studio: Studio, *, slot: Slot
-) -> tuple[Rendered, Choice, tuple[Article, ...], str]:
-    """The rendering of an edition: what it looks like, the stories in it, those that can't be shown, and the mark."""
-    bad = tuple(story for story in choice.stories if not _printable(newsletter, story, studio, slot))
-    shown = replace(choice, stories=tuple(story for story in choice.stories if story not in bad))
+def render_choice(newsletter: Newsletter, choice: Choice, studio: Studio, *, slot: Slot) -> Rendering:
+    """An edition as it looks. Raises ValueError when a story in it can't be shown."""
     mark = studio.mark()
-    return render(_view(newsletter, shown, studio, slot, mark), studio.templates), shown, bad, mark
+    view = DigestView(
+        site=studio.site,
+        newsletter=newsletter,
+        edition_url=edition_url(studio.site, newsletter.name, slot.name),
+        stories=choice.stories,
+        date=slot.at,
+        mark=mark,
+        left_out_count=len(choice.beyond),
+    )
+    rendered = render(view, studio.templates)
+    return Rendering(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
 
 
 async def preview_edition(db: Database, newsletter: Newsletter, studio: Studio, *, now: datetime) -> Preview:
     """The edition that the next slot would bring if nothing more came in. Writes nothing."""
     slot = next_slot(newsletter.schedule, newsletter.timezone, now)
-    if slot is None:
-        raise Refused(f"{newsletter.name} has no slot in the next 400 days; look at its schedule")
     plan = await _plan(db, newsletter, slot, now=now)
-    choice = await read_choice(db, newsletter, plan.cut_from, plan.cut_to)
-    rendered, shown, bad, mark = render_choice(newsletter, choice, studio, slot=slot)
-    rendering = Variant(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
+    choice = await _choose(db, newsletter, plan, studio, slot)
     async with db.read() as connection:
         importing = await sources.importing(connection, studio.sources)
         readers = await audience.readers(connection, newsletter.name)
     return Preview(
         edition=plan,
-        rendering=rendering,
-        choice=shown,
-        unprintable=bad,
+        rendering=render_choice(newsletter, choice, studio, slot=slot),
+        choice=choice,
         readers=readers,
         importing=tuple(importing),
-        skipped=newsletter.skip_empty and len(choice.stories) < newsletter.min,
+        skipped=is_too_little(newsletter, choice),
     )
 
 
@@ -184,12 +172,39 @@ async def _plan(db: Database, newsletter: Newsletter, slot: Slot, *, now: dateti
     )
 
 
+async def _choose(db: Database, newsletter: Newsletter, edition: Edition, studio: Studio, slot: Slot) -> Choice:
+    """The stories of an edition's span. One bad article must not stop it, so each is tried alone first."""
+
+    def printable(story: Article) -> bool:
+        try:
+            render_choice(newsletter, Choice(stories=(story,)), studio, slot=slot)
+        except ValueError:
+            return False
+        return True
+
+    return choose_stories(newsletter, await _read_fitting(db, newsletter, edition), printable)
+
+
+async def _read_fitting(db: Database, newsletter: Newsletter, edition: Edition) -> list[Article]:
+    found: list[Change] = []
+    after = edition.cut_from
+    async with db.read() as connection:
+        while page := await changes.span(connection, after, edition.cut_to, _SPAN):
+            after = page[-1].seq
+            found += page
+        ids = {change.article_id for change in found}
+        newest = await articles.at_cut(connection, ids, edition.cut_to)
+        told = await editions.told(connection, newsletter.name, ids)
+    return fitting_stories(newsletter, found, newest, told)
+
+
 async def _skip(
     db: Database, newsletter: Newsletter, edition: Edition, choice: Choice, blank: ComposeReport
 ) -> ComposeReport:
     """Too little to say. A few stories wait for the next edition: then the span stays open."""
-    if choice.stories:
-        why = blank.why or f"{len(choice.stories)} of at least {newsletter.min} stories"
+    if choice.stories or choice.unprintable:
+        lost = f", and {len(choice.unprintable)} that can't be shown" if choice.unprintable else ""
+        why = f"{len(choice.stories)} of at least {newsletter.min} stories{lost}"
         return replace(blank, composition=Composition.EMPTY, why=why)
     async with db.write() as connection:
         if await changes.cursor(connection, cut_name(newsletter.name), lock=True) == edition.cut_from:
@@ -197,13 +212,13 @@ async def _skip(
     return replace(blank, composition=Composition.EMPTY, why="nothing new since the last edition")
 
 
-async def _write(db: Database, edition: Edition, stories: Sequence[Story], variant: Variant) -> Edition | None:
+async def _write(db: Database, edition: Edition, choice: Choice, rendering: Rendering) -> Edition | None:
     """Writes content and rendering down. None: somebody else cut the same span meanwhile, or froze this edition."""
     async with db.write() as connection:
         if not await _still_ours(connection, edition):
             return None
         begun = await editions.begin(connection, edition)
-        await editions.put_content(connection, begun.id, stories, [variant])
+        await editions.put_content(connection, begun.id, _stories(choice), [rendering])
     return begun
 
 
@@ -215,33 +230,11 @@ async def _still_ours(connection: AsyncConnection, edition: Edition) -> bool:
     return cut == edition.cut_from and composing == ([edition.id] if edition.id else [])
 
 
-def _stories(shown: Choice, bad: Sequence[Article]) -> list[Story]:
-    listed = [(article, "") for article in shown.stories]
-    listed += [(article, LeftOut.MAX.value) for article in shown.left_out]
-    listed += [(article, LeftOut.UNPRINTABLE.value) for article in bad]
+def _stories(choice: Choice) -> list[Story]:
+    listed = [(article, "") for article in choice.stories]
+    listed += [(article, LeftOut.MAX.value) for article in choice.beyond]
+    listed += [(article, LeftOut.UNPRINTABLE.value) for article in choice.unprintable]
     return [
         Story(article_id=article.id, version=article.version, position=place, left_out=why)
         for place, (article, why) in enumerate(listed)
     ]
-
-
-def _printable(newsletter: Newsletter, story: Article, studio: Studio, slot: Slot) -> bool:
-    """One bad article must not stop an edition, so each is tried alone first."""
-    alone = Choice(stories=(story,), left_out=())
-    try:
-        render(_view(newsletter, alone, studio, slot, studio.mark()), studio.templates)
-    except ValueError:
-        return False
-    return True
-
-
-def _view(newsletter: Newsletter, choice: Choice, studio: Studio, slot: Slot, mark: str) -> DigestView:
-    return DigestView(
-        site=studio.site,
-        newsletter=newsletter,
-        edition_url=edition_url(studio.site, newsletter.name, slot.name),
-        stories=choice.stories,
-        date=slot.at,
-        mark=mark,
-        left_out_count=len(choice.left_out),
-    )

@@ -1,13 +1,13 @@
 """Change log → feed documents.
 
-Reads on from the feeds' place in the change log, works out which feeds hold what changed, and writes their documents
-as whole files. An article that a format can't write is quarantined and shown; the feed goes on without it.
+Reads on from the feeds' place in the change log, works out which feeds hold or held what changed, and writes their
+documents as whole files. An article that a format can't write is quarantined; the feed goes on without it.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from syndicate.domain.feed import CORRECTIONS_STAY, Feed, Site, choose_entries
 from syndicate.formats.pack import gzip_document, kept_flavour, squeeze
 from syndicate.formats.wording import wording
 from syndicate.ports import Format
-from syndicate.store import articles, changes, feeds, files
+from syndicate.store import articles, changes, feeds, files, jobs
 from syndicate.store.db import Database
 from syndicate.store.feeds import FeedState, Fragment, Quarantined
 from syndicate.store.files import Document
 
 CURSOR = "publish"
-STALE = timedelta(hours=24)  # then a feed is looked at again: corrections leave it after 30 days
+STALE = timedelta(hours=24)  # then a feed is printed again: corrections leave it after 30 days
 _PAGE = 200  # articles read at once when a feed is rebuilt
-_SPAN = 2000  # changes taken at once
+_SPAN = 2000  # changes read at once
 
 
 @dataclass(kw_only=True)
@@ -62,8 +62,12 @@ async def publish_feeds(db: Database, press: Press, *, now: datetime) -> Publish
     touched = await _apply_changes(db, press.feeds, after=place, upto=head)
     for feed in press.feeds:
         state = states.get(feed.name)
-        if feed.name in touched or state is None or _must_print(feed, state, press, now=now):
-            await _print(db, feed, press, state, report, now=now)
+        if feed.name in touched or await _must_print(feed, state, press, now=now):
+            gone = touched.get(feed.name, frozenset())
+            printed = await _print(db, feed, press, state, report, gone=gone, now=now)
+            async with db.write() as connection:  # a story leaves together with the note that it isn't shown any more
+                await feeds.remove_entries(connection, feed.name, gone)
+                await feeds.save(connection, printed)
     async with db.write() as connection:
         await feeds.forget(connection, states.keys() - {feed.name for feed in press.feeds})
         await changes.move_cursor(connection, CURSOR, head)
@@ -71,10 +75,29 @@ async def publish_feeds(db: Database, press: Press, *, now: datetime) -> Publish
     return report
 
 
-def _must_print(feed: Feed, state: FeedState, press: Press, *, now: datetime) -> bool:
-    if state.shape != _shape(feed, press) or now - state.published_at >= STALE:
+async def ask_for_printing(db: Database, press: Press, *, now: datetime) -> None:
+    """For a start: another configuration, or a lost or damaged document, is no change that anybody else would tell."""
+    async with db.read() as connection:
+        states = await feeds.states(connection)
+        empty = await changes.head(connection) == 0
+    if empty:
+        return
+    for feed in press.feeds:
+        if await _must_print(feed, states.get(feed.name), press, now=now):
+            async with db.write() as connection:
+                await jobs.add(connection, lane="work", kind="publish", key="publish", ref={}, now=now)
+            return
+
+
+async def _must_print(feed: Feed, state: FeedState | None, press: Press, *, now: datetime) -> bool:
+    """True for a feed whose documents are not as they should be, although none of its articles changed."""
+    if state is None or state.shape != _shape(feed, press) or now - state.published_at >= STALE:
         return True
-    return any(not (press.folder / f"{name}.doc").exists() for name in _document_names(feed, press))
+    return not await asyncio.to_thread(_all_whole, press.folder, _document_names(feed, press))
+
+
+def _all_whole(folder: Path, names: Iterable[str]) -> bool:
+    return all(files.read_document(folder, name) is not None for name in names)
 
 
 async def _rebuild(db: Database, feed: Feed) -> None:
@@ -88,13 +111,18 @@ async def _rebuild(db: Database, feed: Feed) -> None:
         if not page:
             return
         async with db.write() as connection:
-            await feeds.put_entries(connection, feed.name, [a for a in page if feed.selection.holds(a)], [])
+            await feeds.put_entries(connection, feed.name, [a for a in page if feed.selection.holds(a)])
         after = page[-1].id
 
 
-async def _apply_changes(db: Database, all_feeds: Sequence[Feed], *, after: int, upto: int) -> set[str]:
-    """Moves changed articles into and out of feeds; returns the feeds that hold or held one of them."""
-    touched: set[str] = set()
+async def _apply_changes(
+    db: Database, all_feeds: Sequence[Feed], *, after: int, upto: int
+) -> dict[str, frozenset[str]]:
+    """Puts changed articles into feeds. Returns the feeds that hold or held one of them, each with the ids that leave.
+
+    These stay in the list until the feed is printed without them: after a crash they are found again.
+    """
+    touched: dict[str, frozenset[str]] = {}
     while after < upto:
         async with db.read() as connection:
             span = await changes.span(connection, after, upto, _SPAN)
@@ -103,41 +131,56 @@ async def _apply_changes(db: Database, all_feeds: Sequence[Feed], *, after: int,
             before = await feeds.holding(connection, ids)
         for feed in all_feeds:
             held = [article for article in changed if feed.selection.holds(article)]
-            gone = {i for name, i in before if name == feed.name} - {article.id for article in held}
+            held_ids = {article.id for article in held}
+            gone = {i for name, i in before if name == feed.name} - held_ids
             if held or gone:
-                touched.add(feed.name)
+                touched[feed.name] = (touched.get(feed.name, frozenset()) - held_ids) | gone
                 async with db.write() as connection:
-                    await feeds.put_entries(connection, feed.name, held, gone)
+                    await feeds.put_entries(connection, feed.name, held)
         after = span[-1].seq if span else upto
     return touched
 
 
 async def _print(
-    db: Database, feed: Feed, press: Press, state: FeedState | None, report: PublishReport, *, now: datetime
-) -> None:
-    """Writes one feed's documents and notes what they show."""
+    db: Database,
+    feed: Feed,
+    press: Press,
+    before: FeedState | None,
+    report: PublishReport,
+    *,
+    gone: frozenset[str],
+    now: datetime,
+) -> FeedState:
+    """Writes one feed's documents; returns what they show, to be saved."""
     since = now - CORRECTIONS_STAY
     async with db.read() as connection:
-        candidates = await feeds.candidates(connection, feed.name, limit=feed.limit, loud_since=since)
+        candidates = await feeds.candidates(connection, feed.name, limit=feed.limit, loud_since=since, without=gone)
     entries = choose_entries(feed, candidates, now=now)
-    first = state.updated_at if state else now
-    dates = [at for article in entries if (at := _modified(article, press.site)) is not None]
-    updated = max(dates, default=first)
-    moved = max((article.changed_at for article in entries), default=updated)
-    for one in press.formats_of(feed):
-        fragments = await _fragments(db, entries, one, press.site, report, now=now)
-        document = _document(feed, one, press, fragments, updated=updated, moved=moved)
-        await asyncio.to_thread(files.write_document, press.folder, document)
-        report.documents.append(document.name)
-    saved = FeedState(
+    state = FeedState(
         name=feed.name,
         shape=_shape(feed, press),
         manifest=_digest([f"{article.id}@{article.seq}" for article in entries]),
-        updated_at=updated,
+        updated_at=now,
         published_at=now,
     )
-    async with db.write() as connection:
-        await feeds.save(connection, saved)
+    state = replace(state, updated_at=_last_change(before, state))
+    dates = [at for article in entries if (at := _modified(article, press.site)) is not None]
+    updated = max(dates, default=state.updated_at)
+    for one in press.formats_of(feed):
+        fragments = await _fragments(db, entries, one, press.site, report, now=now)
+        document = _document(feed, one, press, fragments, updated=updated, changed=state.updated_at)
+        await asyncio.to_thread(files.write_document, press.folder, document)
+        report.documents.append(document.name)
+    return state
+
+
+def _last_change(before: FeedState | None, after: FeedState) -> datetime:
+    """When what a feed shows last changed: a reprint of the same doesn't move it, and it never goes back."""
+    if before is None:
+        return after.updated_at
+    if (before.shape, before.manifest) == (after.shape, after.manifest):
+        return before.updated_at
+    return max(before.updated_at, after.updated_at)
 
 
 def _modified(article: Article, site: Site) -> datetime | None:
@@ -184,12 +227,12 @@ def _make(
 
 
 def _document(
-    feed: Feed, one: Format, press: Press, fragments: Sequence[Fragment], *, updated: datetime, moved: datetime
+    feed: Feed, one: Format, press: Press, fragments: Sequence[Fragment], *, updated: datetime, changed: datetime
 ) -> Document:
     """Joins the document and its gzip from kept pieces; the ETag names the manifest, not the bytes.
 
-    `moved` is when its newest change came in: a back-dated story leaves `updated` alone, but a reader that asks with
-    If-Modified-Since only must not be told that nothing happened.
+    `updated` is the newest date of an entry, `changed` when the feed last showed something else: a back-dated story
+    and one that leaves don't move the first, but who asks with If-Modified-Since must not hear that nothing happened.
     """
     bodies = [fragment.body for fragment in fragments]
     parts = one.parts(feed, press.site, bodies, updated=updated)
@@ -200,7 +243,7 @@ def _document(
         name=f"{feed.name}.{one.name}",
         media_type=one.media_type,
         etag=_digest([kept_flavour(one, press.site), _shape(feed, press), updated.isoformat(), *manifest]),
-        last_modified=int(max(updated, moved).timestamp()),
+        last_modified=int(changed.timestamp()),
         plain=plain,
         gzipped=gzip_document(plain, (squeezed.get(part) or squeeze(part) for part in parts)),
     )

@@ -17,7 +17,7 @@ from syndicate.pipeline.dispatch import Postroom, encode
 from syndicate.ports import Mail
 from syndicate.store.audience import suppression
 from syndicate.store.db import Database
-from syndicate.store.editions import Variant
+from syndicate.store.editions import Rendering
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Trial:
     """What is to be looked at, and where it goes."""
 
     edition: Edition
-    rendering: Variant
+    rendering: Rendering
     address: str  # normal
     digest: str  # of the address
     secret: Callable[[], str]  # random letters for the mail's name

@@ -81,7 +81,7 @@ class Bells:
         rhythm = newsletter.schedule
         if isinstance(rhythm, Interval):
             first = next_slot(rhythm, newsletter.timezone, self._clock.now())
-            return IntervalTrigger(seconds=int(rhythm.every.total_seconds()), start_date=first.at if first else None)
+            return IntervalTrigger(seconds=int(rhythm.every.total_seconds()), start_date=first.at)
         return CronTrigger(
             minute=",".join(map(str, rhythm.minutes)),
             hour=",".join(map(str, rhythm.hours)),

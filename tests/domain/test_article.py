@@ -80,6 +80,8 @@ def test_a_correction_notice_makes_the_change_a_correction_only_when_it_is_new()
         "HAK JAWAB dari Dinas Pasar",
         "[Ralat] Pasar buka pukul lima",
         "Pasar buka pukul lima (KOREKSI)",
+        "Pasar buka pukul lima. RALAT: pukul enam.",
+        "Pasar buka pukul lima. HAK JAWAB: dinas membantah.",
     ],
 )
 def test_a_notice_of_the_press_code_is_a_correction_however_it_is_written(words: str) -> None:
@@ -118,8 +120,8 @@ def test_an_edit_that_the_newsroom_dated_keeps_its_date() -> None:
 def test_a_late_story_stands_on_top_and_a_first_import_keeps_its_order() -> None:
     old = NOW - timedelta(days=30)
 
-    assert sort_time(old, NOW, baseline=False) == NOW
-    assert sort_time(old, NOW, baseline=True) == old
+    assert sort_time(old, NOW, first_import=False) == NOW
+    assert sort_time(old, NOW, first_import=True) == old
 
 
 def test_the_hash_ignores_dates_and_sees_everything_a_reader_can() -> None:

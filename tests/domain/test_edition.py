@@ -1,24 +1,48 @@
 """Which stories an issue holds, and when its books balance."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
 from syndicate.domain.article import Article, ArticleState
 from syndicate.domain.change import ChangeKind
-from syndicate.domain.edition import Books, choose_stories
+from syndicate.domain.edition import Books, choose_stories, fitting_stories
 from syndicate.domain.selection import Selection
 from tests.factories import NOW, make_article, make_change, make_newsletter
 
 
-def choose(*stories: Article, told: frozenset[str] = frozenset(), **newsletter: object) -> tuple[list[str], list[str]]:
+def titles(stories: Iterable[Article]) -> list[str]:
+    return [story.content.title for story in stories]
+
+
+def fitting(*stories: Article, told: frozenset[str] = frozenset(), **newsletter: object) -> list[str]:
     newest = {story.id: story for story in stories}
-    choice = choose_stories(make_newsletter(**newsletter), [make_change(s) for s in stories], newest, told)
-    return [s.content.title for s in choice.stories], [s.content.title for s in choice.left_out]
+    return titles(fitting_stories(make_newsletter(**newsletter), [make_change(s) for s in stories], newest, told))
 
 
-def test_the_newest_stand_first_and_the_rest_is_left_out() -> None:
-    assert choose(*(make_article(n) for n in (1, 3, 2)), max=2) == (["Berita 3", "Berita 2"], ["Berita 1"])
+def test_the_newest_stand_first() -> None:
+    assert fitting(*(make_article(n) for n in (1, 3, 2))) == ["Berita 3", "Berita 2", "Berita 1"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "shown", "beyond", "unprintable"),
+    [
+        ((), ["Berita 4", "Berita 3"], ["Berita 2", "Berita 1"], []),
+        ((3,), ["Berita 4", "Berita 2"], ["Berita 1"], ["Berita 3"]),
+        ((1,), ["Berita 4", "Berita 3"], ["Berita 2", "Berita 1"], []),  # nobody asked whether it can be shown
+        ((2, 3, 4), ["Berita 1"], [], ["Berita 4", "Berita 3", "Berita 2"]),
+    ],
+)
+def test_the_next_story_takes_the_place_of_one_that_cannot_be_shown(
+    bad: tuple[int, ...], shown: list[str], beyond: list[str], unprintable: list[str]
+) -> None:
+    unfit = {make_article(number).id for number in bad}
+    stories = [make_article(number) for number in (4, 3, 2, 1)]
+
+    choice = choose_stories(make_newsletter(max=2), stories, lambda story: story.id not in unfit)
+
+    assert (titles(choice.stories), titles(choice.beyond), titles(choice.unprintable)) == (shown, beyond, unprintable)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +58,9 @@ def test_the_newest_stand_first_and_the_rest_is_left_out() -> None:
 def test_only_first_shown_stories_are_mailed(kind: ChangeKind, held: bool) -> None:
     story = make_article()
 
-    choice = choose_stories(make_newsletter(), [make_change(story, kind)], {story.id: story}, frozenset())
+    fit = fitting_stories(make_newsletter(), [make_change(story, kind)], {story.id: story}, frozenset())
 
-    assert bool(choice.stories) is held
+    assert bool(fit) is held
 
 
 def test_a_story_stands_in_it_once_and_in_its_newest_version() -> None:
@@ -47,31 +71,31 @@ def test_a_story_stands_in_it_once_and_in_its_newest_version() -> None:
         make_change(story, ChangeKind.RESTORED),
     ]
 
-    assert choose_stories(make_newsletter(), span, {story.id: story}, frozenset()).stories == (story,)
+    assert fitting_stories(make_newsletter(), span, {story.id: story}, frozenset()) == [story]
 
 
 def test_what_was_told_is_not_told_again() -> None:
-    assert choose(make_article(1), make_article(2), told=frozenset({make_article(2).id})) == (["Berita 1"], [])
+    assert fitting(make_article(1), make_article(2), told=frozenset({make_article(2).id})) == ["Berita 1"]
 
 
 def test_a_story_withdrawn_by_the_cut_stays_out() -> None:
-    assert choose(make_article(state=ArticleState.WITHDRAWN)) == ([], [])
+    assert fitting(make_article(state=ArticleState.WITHDRAWN)) == []
 
 
 def test_a_first_import_stays_out() -> None:
-    assert choose(make_article(announced=False)) == ([], [])
+    assert fitting(make_article(announced=False)) == []
 
 
 def test_only_what_the_selection_holds_is_chosen() -> None:
     chosen = Selection(tags=frozenset({"cuaca"}))
 
-    assert choose(make_article(1), make_article(2, tags=("cuaca",)), selection=chosen) == (["Berita 2"], [])
+    assert fitting(make_article(1), make_article(2, tags=("cuaca",)), selection=chosen) == ["Berita 2"]
 
 
 def test_a_back_dated_story_is_chosen_by_its_place_in_the_log() -> None:
     old = make_article(published=NOW - timedelta(days=900))
 
-    assert choose(old) == (["Berita 1"], [])
+    assert fitting(old) == ["Berita 1"]
 
 
 @pytest.mark.parametrize(

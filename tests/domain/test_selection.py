@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syndicate.domain.article import Article
-from syndicate.domain.selection import Selection, path_slugs, slug
+from syndicate.domain.selection import Selection, path_slug, path_slugs, slug
 from tests.factories import make_article
 
 NAMES = ("daerah", "semarang", "olahraga", "ekonomi")
@@ -40,6 +40,31 @@ def test_every_element_of_a_path_counts(name: str) -> None:
     assert Selection(sections=frozenset({name})).holds(make_article(sections=("Daerah/Kota Malang//Kecamatan",)))
 
 
+@pytest.mark.parametrize(
+    ("path", "held"),
+    [
+        ("Daerah/Semarang", True),
+        ("daerah / Semarang / Tembalang", True),
+        ("Daerah", False),
+        ("Daerah/Semarang Barat", False),
+        ("Nasional/Daerah/Semarang", False),
+        ("Semarang/Daerah", False),
+    ],
+)
+def test_a_path_holds_what_is_in_it_or_below_it(path: str, held: bool) -> None:
+    chosen = Selection(sections=frozenset({path_slug("Daerah/Semarang")}))
+
+    assert chosen.holds(make_article(sections=(path,))) is held
+    assert chosen.rules_out(make_article(sections=(path,))) is held
+
+
+def test_a_tag_with_a_slash_is_matched_as_it_is_written() -> None:
+    chosen = Selection(tags=frozenset({path_slug("AC/DC")}))
+
+    assert chosen.holds(make_article(tags=("ac/dc",)))
+    assert not chosen.holds(make_article(tags=("AC", "DC")))
+
+
 def test_an_exclusion_rules_out_by_any_key() -> None:
     without = Selection(exclude=Selection(tags=frozenset({"iklan"}), sections=frozenset({"promo"})))
 
@@ -70,6 +95,12 @@ def test_names_are_compared_without_case_and_punctuation(text: str, name: str) -
 @given(st.text())
 def test_a_slug_of_a_slug_is_itself(text: str) -> None:
     assert slug(slug(text)) == slug(text)
+
+
+@given(st.text())
+def test_a_path_is_held_by_its_own_slug(text: str) -> None:
+    assert path_slug(path_slug(text)) == path_slug(text)
+    assert {path_slug(text)} - {""} <= path_slugs([text])
 
 
 def test_a_path_of_nothing_has_no_names() -> None:

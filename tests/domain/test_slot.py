@@ -100,7 +100,6 @@ def test_latest_and_next_slot_have_nothing_between_them(zone: str, text: str, no
     latest, following = latest_slot(schedule, zone, now), next_slot(schedule, zone, now)
 
     assert latest is not None
-    assert following is not None
     assert latest.at <= now < following.at
     assert next_slot(schedule, zone, latest.at) == following
     assert (again := latest_slot(schedule, zone, following.at)) is not None
@@ -119,6 +118,13 @@ def test_a_round_up_is_named_by_its_iso_week() -> None:
     slot = latest_slot(parse_schedule("mon 06:00"), "Asia/Jakarta", utc("2027-01-04T00:00"))
 
     assert slot == Slot(at=utc("2027-01-03T23:00"), name="2027-W01")
+
+
+def test_a_round_up_that_moves_within_its_week_makes_no_second_slot() -> None:
+    thursday = utc("2026-11-26T12:00")
+    names = {latest_slot(parse_schedule(text), "UTC", thursday) for text in ("mon 06:00", "thu 06:00")}
+
+    assert {slot.name for slot in names if slot} == {"2026-W48"}
 
 
 def test_the_first_days_of_january_can_belong_to_the_week_of_the_old_year() -> None:
@@ -152,7 +158,12 @@ def test_cron_days_are_names(text: str, days: set[int]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minutes", "hours"),
-    [("*/20 6 * * *", (0, 20, 40), (6,)), ("5,10 6-8 * * *", (5, 10), (6, 7, 8)), ("0 6-10/2 * * *", (0,), (6, 8, 10))],
+    [
+        ("*/20 6 * * *", (0, 20, 40), (6,)),
+        ("5/15 6 * * *", (5, 20, 35, 50), (6,)),
+        ("5,10 6-8 * * *", (5, 10), (6, 7, 8)),
+        ("0 6-10/2 * * *", (0,), (6, 8, 10)),
+    ],
 )
 def test_cron_fields_take_lists_ranges_and_steps(text: str, minutes: tuple[int, ...], hours: tuple[int, ...]) -> None:
     schedule = wall_times(text)
@@ -174,6 +185,9 @@ def test_cron_fields_take_lists_ranges_and_steps(text: str, minutes: tuple[int, 
         ("0 x * * mon", "is not a cron field between 0 and 23"),
         ("0 8-6 * * mon", "goes outside 0 to 23"),
         ("0 6 0 * mon", "goes outside 1 to 31"),
+        ("0 6 1 * mon", r"days of the month \(1\) and of the week \(mon\) can't both be given; write '\*' for one"),
+        ("0 6 30 2 *", "day 30 of month 2 never comes"),
+        ("0 6 31 4,6,9,11 *", "day 31 of month 4,6,9,11 never comes"),
         ("0 6 * * mon-", "days are written"),
         ("*/0 6 * * mon", "is not a cron field between 0 and 59"),
         ("", "not a rhythm we know"),
@@ -194,11 +208,24 @@ def test_reading_a_rhythm_ends_in_a_schedule_or_a_sentence(text: str) -> None:
     assert isinstance(said, Interval | WallTimes) or len(str(said)) > 20
 
 
-def test_a_day_that_never_comes_has_no_slot() -> None:
-    schedule = parse_schedule("0 6 31 2 *")
+@pytest.mark.parametrize("text", ["0 6 1-31 * mon", "0 6 */1 * mon", "0 6 1 * mon-sun"])
+def test_a_cron_field_of_all_days_leaves_the_choice_to_the_other(text: str) -> None:
+    assert next_slot(parse_schedule(text), "UTC", NOW).at > NOW
 
-    assert latest_slot(schedule, "UTC", NOW) is None
-    assert next_slot(schedule, "UTC", NOW) is None
+
+@pytest.mark.parametrize(
+    ("now", "name"),
+    [("2026-11-24T02:00", "2028-02-29T0600"), ("2096-02-29T07:00", "2104-02-29T0600")],  # 2100 is no leap year
+)
+def test_the_rarest_day_has_a_next_slot(now: str, name: str) -> None:
+    assert next_slot(parse_schedule("0 6 29 2 *"), "UTC", utc(now)).name == name
+
+
+def test_a_slot_missed_by_more_than_400_days_is_not_looked_for() -> None:
+    schedule = parse_schedule("0 6 29 2 *")
+
+    assert latest_slot(schedule, "UTC", utc("2029-04-01T06:00")) is not None
+    assert latest_slot(schedule, "UTC", utc("2029-04-10T06:00")) is None
 
 
 def test_a_slot_is_late_after_two_hours() -> None:

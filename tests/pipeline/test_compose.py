@@ -113,7 +113,7 @@ async def test_a_story_is_told_in_its_newest_version_at_the_cut(desk: Desk) -> N
     assert report.edition is not None
     async with desk.db.read() as connection:
         (story,) = await editions.stories(connection, report.edition.id)
-        rendering = await editions.variant(connection, report.edition.id, "all")
+        rendering = await editions.rendering(connection, report.edition.id, "all")
     assert story.version == 2
     assert rendering is not None
     assert "Judul baru" in rendering.subject
@@ -189,10 +189,24 @@ async def test_a_story_that_cannot_be_shown_stays_out_and_is_noted(desk: Desk) -
     assert await desk.shown(edition, left_out="unprintable") == ["k2"]
 
 
-async def test_an_edition_of_which_nothing_can_be_shown_is_not_mailed(desk: Desk) -> None:
-    await publish(desk.db, 1, url="javascript:alert(1)")
+async def test_the_next_story_takes_the_place_of_one_that_cannot_be_shown(desk: Desk) -> None:
+    await publish(desk.db, 1, 2)
+    await publish(desk.db, 3, url="javascript:alert(1)")
+    edition = await desk.freeze(await desk.compose(max=1))
 
-    assert (await desk.compose()).composition is Composition.EMPTY
+    assert await desk.shown(edition) == ["k2"]
+    assert await desk.shown(edition, left_out="unprintable") == ["k3"]
+    assert await desk.shown(edition, left_out="max") == ["k1"]
+
+
+async def test_an_edition_of_which_nothing_can_be_shown_waits_for_a_mended_story(desk: Desk) -> None:
+    await publish(desk.db, 1, url="javascript:alert(1)")
+    report = await desk.compose()
+    await revise(desk.db, 1, url="https://lintaspagi.example/1")
+
+    assert report.composition is Composition.EMPTY
+    assert report.why == "0 of at least 1 stories, and 1 that can't be shown"
+    assert await desk.issue(25) == ["k1"]
 
 
 async def test_nothing_is_composed_before_a_first_import_is_whole(desk: Desk) -> None:

@@ -13,8 +13,8 @@ from syndicate.domain.change import ChangeKind
 from syndicate.domain.feed import Feed
 from syndicate.domain.selection import Selection
 from syndicate.formats import FORMATS
-from syndicate.pipeline.publish import STALE, Press, PublishReport, publish_feeds
-from syndicate.store import feeds, files
+from syndicate.pipeline.publish import STALE, Press, PublishReport, ask_for_printing, publish_feeds
+from syndicate.store import feeds, files, jobs
 from syndicate.store.db import Database
 from tests.factories import NOW, SITE, make_content, make_feed
 from tests.pipeline.stories import publish, revise
@@ -40,6 +40,27 @@ def titles(press: Press, feed: str = "terkini") -> list[str]:
     document = files.read_document(press.folder, f"{feed}.json")
     assert document is not None
     return [item["title"] for item in json.loads(document.plain)["items"]]
+
+
+def last_modified(press: Press, name: str = "terkini.rss") -> int:
+    document = files.read_document(press.folder, name)
+    assert document is not None
+    return document.last_modified
+
+
+async def breaks_off(db: Database, press: Press) -> None:
+    """A publishing that gets as far as its first document, and then finds a file where the folder should be."""
+    in_the_way = press.folder.with_name("in-the-way")
+    in_the_way.touch()
+    with pytest.raises(OSError, match="in-the-way"):
+        await printed(db, replace(press, folder=in_the_way))
+
+
+async def asked_for(db: Database, press: Press) -> list[str]:
+    """What a start asks for."""
+    await ask_for_printing(db, press, now=NOW)
+    async with db.read() as connection:
+        return [job.kind for job in await jobs.listed(connection, limit=9)]
 
 
 def bytes_of(press: Press) -> dict[str, bytes]:
@@ -82,6 +103,29 @@ async def test_a_story_that_leaves_a_selection_leaves_its_feed(db: Database, tmp
     await publish(db, 1, sections=("Ekonomi",))
     await printed(db, press)
     await revise(db, 1, sections=("Olahraga",))
+    await printed(db, press)
+
+    assert titles(press, "ekonomi") == []
+
+
+async def test_the_place_of_a_story_that_leaves_is_filled_at_once(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path, replace(EKONOMI, limit=1))
+    await publish(db, 1, 2, sections=("Ekonomi",))
+    await printed(db, press)
+    await revise(db, 2, sections=("Olahraga",))
+    await printed(db, press)
+
+    assert titles(press, "ekonomi") == ["Berita 1"]
+
+
+async def test_a_story_that_leaves_while_printing_breaks_off_is_gone_from_the_next_print(
+    db: Database, tmp_path: Path
+) -> None:
+    press = make_press(tmp_path / "feeds", EKONOMI)
+    await publish(db, 1, sections=("Ekonomi",))
+    await printed(db, press)
+    await revise(db, 1, sections=("Olahraga",))
+    await breaks_off(db, press)
     await printed(db, press)
 
     assert titles(press, "ekonomi") == []
@@ -151,6 +195,20 @@ async def test_a_changed_selection_rebuilds_the_feed(db: Database, tmp_path: Pat
     assert titles(make_press(tmp_path), "ekonomi") == ["Berita 2", "Berita 1"]
 
 
+async def test_a_feed_whose_rebuild_broke_off_is_whole_again_under_its_old_selection(
+    db: Database, tmp_path: Path
+) -> None:
+    wide = make_press(tmp_path / "feeds", replace(EKONOMI, selection=Selection()))
+    await publish(db, 1)
+    await publish(db, 2, sections=("Ekonomi",))
+    await printed(db, wide)
+    await breaks_off(db, make_press(tmp_path / "feeds", EKONOMI))
+    await publish(db, 3)
+    await printed(db, wide)
+
+    assert titles(wide, "ekonomi") == ["Berita 3", "Berita 2", "Berita 1"]
+
+
 async def test_a_removed_feed_leaves_no_files_and_comes_back_whole(db: Database, tmp_path: Path) -> None:
     both, one = make_press(tmp_path, make_feed(), EKONOMI), make_press(tmp_path, make_feed())
     await publish(db, 1, sections=("Ekonomi",))
@@ -188,15 +246,71 @@ async def test_the_same_state_is_the_same_bytes(db: Database, press: Press, tmp_
 async def test_a_back_dated_story_moves_last_modified(db: Database, press: Press) -> None:
     await publish(db, 1)
     await printed(db, press)
-    before = files.read_document(press.folder, "terkini.rss")
+    before = last_modified(press)
     old = make_content(title="Lama", published=NOW - timedelta(days=90), updated=NOW - timedelta(days=90))
     await publish(db, 2, content=old, changed_at=NOW + timedelta(hours=1))
     await printed(db, press, now=NOW + timedelta(hours=1))
-    after = files.read_document(press.folder, "terkini.rss")
 
-    assert before is not None
-    assert after is not None
-    assert after.last_modified == int((NOW + timedelta(hours=1)).timestamp()) > before.last_modified
+    assert last_modified(press) == int((NOW + timedelta(hours=1)).timestamp()) > before
+
+
+async def test_a_story_that_only_leaves_moves_last_modified(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path, EKONOMI)
+    await publish(db, 1, 2, sections=("Ekonomi",))
+    await printed(db, press)
+    before = last_modified(press, "ekonomi.rss")
+    await revise(db, 2, sections=("Olahraga",))
+    later = NOW + timedelta(hours=1, milliseconds=900)
+    await printed(db, press, now=later)
+
+    assert before < last_modified(press, "ekonomi.rss") == int(later.timestamp())
+
+
+async def test_a_story_that_leaves_after_30_days_moves_last_modified(db: Database, press: Press) -> None:
+    await publish(db, 1, 2)
+    await revise(db, 1, ChangeKind.WITHDRAWN)
+    await printed(db, press)
+    later = NOW + timedelta(days=31)
+    await printed(db, press, now=later)
+
+    assert last_modified(press) == int(later.timestamp())
+
+
+async def test_last_modified_never_goes_back(db: Database, press: Press) -> None:
+    await publish(db, 1)
+    await printed(db, press)
+    await publish(db, 2)
+    await printed(db, press, now=NOW - timedelta(hours=1))  # the clock was set
+
+    assert (titles(press), last_modified(press)) == (["Berita 2", "Berita 1"], int(NOW.timestamp()))
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a document", b"\n"])
+async def test_a_damaged_document_is_printed_again_as_it_was(db: Database, press: Press, damage: bytes) -> None:
+    await publish(db, 1)
+    await printed(db, press)
+    whole = bytes_of(press)
+    file = press.folder / "terkini.rss.doc"
+    file.write_bytes(damage or file.read_bytes()[:-1])
+
+    assert await asked_for(db, press) == ["publish"]
+    await printed(db, press, now=NOW + timedelta(hours=1))
+    assert bytes_of(press) == whole
+
+
+async def test_a_start_asks_for_feeds_of_another_configuration(db: Database, tmp_path: Path) -> None:
+    await publish(db, 1)
+    await printed(db, make_press(tmp_path, make_feed()))
+
+    assert await asked_for(db, make_press(tmp_path, make_feed(title="Lain"))) == ["publish"]
+
+
+async def test_a_start_asks_for_nothing_while_every_document_is_as_it_should_be(db: Database, press: Press) -> None:
+    before_the_first_story = await asked_for(db, press)
+    await publish(db, 1)
+    await printed(db, press)
+
+    assert (before_the_first_story, await asked_for(db, press)) == ([], [])
 
 
 async def test_a_lost_document_is_printed_again(db: Database, press: Press) -> None:

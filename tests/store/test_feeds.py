@@ -21,26 +21,29 @@ async def test_a_feed_comes_back_as_it_was_saved(db: Database) -> None:
 async def test_articles_go_into_a_feed_and_out_of_it(db: Database) -> None:
     async with db.write() as connection:
         one, two = await add_article(connection, make_article(1)), await add_article(connection, make_article(2))
-        await feeds.put_entries(connection, "terkini", [one, two], [])
-        await feeds.put_entries(connection, "daerah", [one], [])
-        await feeds.put_entries(connection, "terkini", [one], [two.id])
+        await feeds.put_entries(connection, "terkini", [one, two])
+        await feeds.put_entries(connection, "daerah", [one])
+        await feeds.remove_entries(connection, "terkini", [two.id])
         assert await feeds.holding(connection, [one.id, two.id]) == {("terkini", one.id), ("daerah", one.id)}
         await feeds.clear_entries(connection, "terkini")
         assert await feeds.holding(connection, [one.id]) == {("daerah", one.id)}
 
 
 async def test_candidates_are_the_newest_published_and_the_loud(db: Database) -> None:
-    loud = NOW - timedelta(days=1)
+    day_ago = NOW - timedelta(days=1)
     stories = [make_article(n) for n in (1, 2, 3)]
-    stories[0] = replace(stories[0], loud_at=loud)
+    stories[0] = replace(stories[0], loud_at=day_ago)
     stories[2] = replace(stories[2], state=ArticleState.WITHDRAWN)
     async with db.write() as connection:
-        await feeds.put_entries(connection, "terkini", [await add_article(connection, s) for s in stories], [])
-        found = await feeds.candidates(connection, "terkini", limit=1, loud_since=loud)
-        without = await feeds.candidates(connection, "terkini", limit=1, loud_since=NOW)
+        await feeds.put_entries(connection, "terkini", [await add_article(connection, s) for s in stories])
+        loud = await feeds.candidates(connection, "terkini", limit=1, loud_since=day_ago)
+        quiet = await feeds.candidates(connection, "terkini", limit=1, loud_since=NOW)
+        leaving = [stories[1].id]
+        left = await feeds.candidates(connection, "terkini", limit=1, loud_since=NOW, without=leaving)
 
-    assert {story.source_key for story in found} == {"k1", "k2"}
-    assert {story.source_key for story in without} == {"k2"}
+    assert {story.source_key for story in loud} == {"k1", "k2"}
+    assert {story.source_key for story in quiet} == {"k2"}
+    assert {story.source_key for story in left} == {"k1"}
 
 
 async def test_a_fragment_is_kept_until_its_article_changes(db: Database) -> None:
