@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _Edition = Annotated[str, typer.Argument(metavar="NEWSLETTER/SLOT", help="As `editions list` shows it.")]
 _Newsletter = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this newsletter.")]
+_Look = Annotated[bool, typer.Option("--look", help="Ask the channel which of them it took over.")]
+_Resend = Annotated[bool, typer.Option("--resend", help="My word: send all of them again, arrived or not.")]
 _Why = Annotated[str, typer.Option(help="The reason, for those who look later.")]
 
 
@@ -29,12 +31,12 @@ def list_all(
         show.as_json(rows)
         return
     show.table(
-        ("edition", "slot", "state", "candidates", "accepted", "refused", "uncertain", "excluded", "open", "subject"),
+        ("edition", "slot", "state", *_COLUMNS, "subject", "why"),
         [
             (
                 *(r["name"], show.moment(r["slot_at"], zone), r["state"]),
                 *((r["books"] or {}).get(column, "") for column in _COLUMNS),
-                r["subject"],
+                *(r["subject"], r["why"]),
             )
             for r in rows
         ],
@@ -69,7 +71,7 @@ def show_one(context: typer.Context, name: _Edition, *, json: show.Json = False)
 
 
 def books(context: typer.Context, name: _Edition, *, json: show.Json = False) -> None:
-    """Count an edition's ledger, and list what is uncertain.
+    """Count an edition's ledger, and compare it with the kept books.
 
     Exit code 1: the ledger doesn't balance, or the kept books differ from it.
     """
@@ -79,10 +81,33 @@ def books(context: typer.Context, name: _Edition, *, json: show.Json = False) ->
     else:
         show.facts([("edition", found["name"]), ("state", found["state"]), ("ledger", _books_line(found["ledger"]))])
         print("The books balance." if found["balanced"] else f"The kept books differ: {_books_line(found['kept'])}")
-        rows = [(d["delivery"], d["address"], d["code"], d["text"]) for d in found["uncertain"]]
-        show.table(("delivery", "address", "code", "what was said"), rows, empty="No delivery is uncertain.")
     if not found["balanced"]:
         raise typer.Exit(1)
+
+
+def doubts(
+    context: typer.Context,
+    name: _Edition,
+    *,
+    look: _Look = False,
+    resend: _Resend = False,
+    dry_run: show.DryRun = False,
+    json: show.Json = False,
+) -> None:
+    """List the mails of an edition that may or may not have gone out, or settle them.
+
+    They are never sent again by themselves. What --look proves unsent goes out again.
+    """
+    if look and resend:
+        raise ConfigError("say one of --look and --resend")
+    found = with_app(context, lambda app: _doubts(app, name, look=look, resend=resend, dry_run=dry_run), secrets=look)
+    if json:
+        show.as_json(found)
+        return
+    if found["said"]:
+        print(found["said"])
+    rows = [(d["delivery"], d["address"], d["code"], d["text"]) for d in found["uncertain"]]
+    show.table(("delivery", "address", "code", "what was said"), rows, empty="No delivery is uncertain.")
 
 
 def hold(context: typer.Context, name: _Edition, *, why: _Why = "held by the operator") -> None:
@@ -152,7 +177,7 @@ def send_test(
     if (newsletter is None) == (address == ""):
         raise ConfigError("say NEWSLETTER/SLOT ADDRESS, or --newsletter NAME ADDRESS")
     name, typed = ("", edition_or_address) if newsletter is not None else (edition_or_address, address)
-    found = with_app(context, lambda app: _send_test(app, name, newsletter or "", typed, dry_run=dry_run))
+    found = with_app(context, lambda app: _send_test(app, name, newsletter or "", typed, dry_run=dry_run), secrets=True)
     if json:
         show.as_json(found)
     else:
@@ -216,27 +241,87 @@ async def _show(app: "App", name: str) -> tuple[dict[str, Any], str]:
 
 
 async def _books(app: "App", name: str) -> dict[str, Any]:
-    from syndicate.store import audience, editions, ledger
+    from syndicate.store import editions
 
     edition = await edition_of(app, name)
     async with app.db.read() as connection:
         counted = await editions.count_books(connection, edition.id)
         kept = await editions.books(connection, edition.id)
-        doubts = await ledger.doubts(connection, edition.id, limit=100_000)
-        people = await audience.by_numbers(connection, [doubt.subscriber_id for doubt in doubts])
-    uncertain = []
-    for doubt in doubts:
-        person = people.get(doubt.subscriber_id)
-        line = {"delivery": doubt.id, "subscriber": doubt.subscriber_id, "address": person.address if person else ""}
-        uncertain.append(line | {"code": doubt.code, "text": doubt.text})
     return {
         "name": f"{edition.newsletter}/{edition.slot}",
         "state": edition.state,
         "ledger": vars(counted),
         "kept": vars(kept) if kept else None,
         "balanced": counted.balance and (kept is None or kept == counted),
-        "uncertain": uncertain,
     }
+
+
+async def _doubts(app: "App", name: str, *, look: bool, resend: bool, dry_run: bool) -> dict[str, Any]:
+    from syndicate.store import audience, ledger
+
+    edition = await edition_of(app, name)
+    said = ""
+    if look:
+        said = await _look(app, edition, dry_run=dry_run)
+    elif resend:
+        said = await _resend(app, edition, dry_run=dry_run)
+    async with app.db.read() as connection:
+        doubts = await ledger.doubts(connection, edition.id, limit=100_000)
+        people = await audience.by_numbers(connection, [doubt.subscriber_id for doubt in doubts])
+    uncertain = [
+        {
+            "delivery": doubt.id,
+            "subscriber": doubt.subscriber_id,
+            "address": people[doubt.subscriber_id].address if doubt.subscriber_id in people else "",
+            "code": doubt.code,
+            "text": doubt.text,
+        }
+        for doubt in doubts
+    ]
+    return {"name": name, "state": (await edition_of(app, name)).state, "said": said, "uncertain": uncertain}
+
+
+async def _look(app: "App", edition: "Edition", *, dry_run: bool) -> str:
+    from syndicate.pipeline.reconcile import RepairReport, evidence_of, settle_doubts
+
+    channel = newsletter_of(app, edition.newsletter).channel
+    if evidence_of(app.room, edition) is None:
+        raise Refused(f"{channel} can't tell what it took over; ask those who run it, then leave them or use --resend")
+    if dry_run:
+        return f"Would ask {channel}, and send again what it never got."
+    report = RepairReport()
+    await settle_doubts(app.db, app.room, edition, report, now=app.clock.now())
+    return (
+        f"{channel} took {report.proven_sent} over and never got {report.proven_unsent}. {await _going(app, edition)}"
+    )
+
+
+async def _resend(app: "App", edition: "Edition", *, dry_run: bool) -> str:
+    from syndicate.domain.edition import EditionState
+    from syndicate.pipeline.reconcile import resend_doubts
+    from syndicate.store import editions
+
+    newsletter_of(app, edition.newsletter)
+    if dry_run:
+        async with app.db.read() as connection:
+            books = await editions.count_books(connection, edition.id)
+        readers = 0 if edition.state is EditionState.CANCELLED else books.uncertain
+        return f"Would send it again to {show.count(readers, 'reader')}, who may have it already."
+    again = await resend_doubts(app.db, edition, now=app.clock.now())
+    return f"It is due again for {show.count(again, 'reader')}. {await _going(app, edition)}"
+
+
+async def _going(app: "App", edition: "Edition") -> str:
+    """What becomes of deliveries that are due again."""
+    from syndicate.domain.edition import EditionState
+
+    name = f"{edition.newsletter}/{edition.slot}"
+    current = await edition_of(app, name)
+    if current.state is EditionState.HELD:
+        return f"The edition is on hold ({current.why}); `syndicate editions release {name}` lets it go on."
+    if current.state is EditionState.FROZEN:
+        return "What is due goes out with a running `up` at once, else with the next."
+    return f"The edition is {current.state}."
 
 
 async def _accept(app: "App", dry_run: bool) -> str:
@@ -249,7 +334,7 @@ async def _accept(app: "App", dry_run: bool) -> str:
         raise Refused("nothing is held for a restored backup")
     if dry_run:
         return f"Would go on although {why}"
-    await accept_restored(app.db, app.install, app.room.fence_file)
+    await accept_restored(app.db)
     return "Released: sending goes on from what the database knows."
 
 
@@ -263,6 +348,7 @@ async def _release(app: "App", name: str, dry_run: bool) -> str:
         books = await editions.count_books(connection, edition.id)
     if edition.state is not EditionState.HELD:
         raise Refused(f"{name} is {edition.state}; only one on hold can be released")
+    newsletter_of(app, edition.newsletter)  # without it there is nobody to send it for, and it would be held again
     if dry_run:
         return f"Would release {name} to {show.count(books.open, 'reader')}."
     await release_edition(app.db, edition, list(app.endpoints.values()), now=app.clock.now())
@@ -296,7 +382,7 @@ async def _send_test(app: "App", name: str, newsletter: str, typed: str, *, dry_
         edition = await edition_of(app, name)
         newsletter_of(app, edition.newsletter)
         async with app.db.read() as connection:
-            kept = await editions.variant(connection, edition.id, VARIANT)
+            kept = await editions.rendering(connection, edition.id, VARIANT)
         if kept is None:
             raise Refused(f"{name} has no rendering yet")
         rendering = kept

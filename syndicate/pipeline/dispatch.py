@@ -7,14 +7,14 @@ runs, the next one gathers company. What a crash leaves marked is uncertain and 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
@@ -23,14 +23,14 @@ from syndicate.domain.delivery import Outcome, OutcomeKind, State, advance
 from syndicate.domain.edition import Books, Edition, EditionState
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
-from syndicate.domain.retry import given_up, next_mail
+from syndicate.domain.retry import next_mail
 from syndicate.domain.token import Keyring, Purpose, Token, delivery_name, make_token, name_number, verp_token
 from syndicate.errors import StoreTrouble
 from syndicate.pipeline.compose import VARIANT
 from syndicate.ports import Clock, Mail, Mailer
 from syndicate.store import editions, fence, jobs, ledger
-from syndicate.store.db import Database
-from syndicate.store.editions import Variant as Rendering
+from syndicate.store.db import Database, may_pass
+from syndicate.store.editions import Rendering
 from syndicate.store.ledger import Claimed, Settled
 
 CHUNK = 50  # deliveries claimed at once
@@ -129,6 +129,14 @@ class DispatchReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marked:
+    """Which deliveries of a part are `sending` now. With a `hindrance`, none of them may go on the wire."""
+
+    ids: frozenset[int]
+    hindrance: Outcome | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Letter:
     """An edition's rendering, encoded once, with what its mails have in common."""
 
@@ -183,7 +191,7 @@ class Dispatcher:
 
     def __init__(self, db: Database, room: Postroom) -> None:
         self._db, self._room = db, room
-        self._marks: GroupCommit[tuple[int, ...], set[int]] = GroupCommit(self._commit_marks)
+        self._marks: GroupCommit[tuple[int, ...], Marked] = GroupCommit(self._commit_marks)
         self._outcomes: GroupCommit[Settled, None] = GroupCommit(self._commit_outcomes)
         self._fence = 0
         self._in_flight: set[int] = set()  # between mark and outcome
@@ -195,23 +203,44 @@ class Dispatcher:
         self._draining = True
 
     async def send_batch(self, *, edition_id: int, first: int, last: int) -> DispatchReport:
-        """Sends what is due of the deliveries first…last of an edition. Run it again until nothing is open."""
+        """Sends what is due of the deliveries first…last of an edition. Run it again until nothing is open.
+
+        It goes once through the range: what the mark gives back is taken up by the next run, or we might turn for ever.
+        """
         report = DispatchReport(edition_id=edition_id)
         async with self._db.read() as connection:
             edition = await editions.get(connection, edition_id)
-            rendering = await editions.variant(connection, edition_id, VARIANT)
+            rendering = await editions.rendering(connection, edition_id, VARIANT)
         if edition is None or rendering is None or edition.state is not EditionState.FROZEN:
             return report
-        newsletter = self._room.newsletters[edition.newsletter]
+        newsletter = self._room.newsletters.get(edition.newsletter)
+        if newsletter is None:
+            await self._hold_without_newsletter(edition)
+            return report
         letter = Letter(edition=edition, newsletter=newsletter, variant=encode(edition, newsletter, rendering))
         span = {"edition_id": edition_id, "first": first, "last": last}
         await self._doubt_orphans(edition_id, first, last)
-        while not self._draining and (claimed := await self._claim(edition_id, first, last)):
+        begin = first
+        while not self._draining and (claimed := await self._claim(edition_id, begin, last)):
             await self._send_claimed(letter, claimed, report)
+            begin = claimed[-1].id + 1
         async with self._db.read() as connection:
             left, report.again_at = await ledger.open_left(connection, **span)
             report.finished = left == 0
         return report
+
+    async def _hold_without_newsletter(self, edition: Edition) -> None:
+        """Its sender and channel are gone from the configuration: it waits for a person, and nothing of it is lost."""
+        name = f"{edition.newsletter}/{edition.slot}"
+        why = (
+            f"newsletter {edition.newsletter} is no longer in the configuration; put it back and run "
+            f"`syndicate editions release {name}`, or give the edition up with `syndicate editions cancel {name}`"
+        )
+        async with self._db.write() as connection:
+            frozen = (EditionState.FROZEN,)
+            held = await editions.set_state(connection, edition.id, EditionState.HELD, came_from=frozen, why=why)
+        if held:
+            log.warning("edition.held", edition=edition.id, why=why)
 
     async def _doubt_orphans(self, edition_id: int, first: int, last: int) -> None:
         """What an earlier try of this process marked and then broke off. Ids enter `_in_flight` before their mark."""
@@ -238,15 +267,10 @@ class Dispatcher:
         size = mailer.per_call
         parts = [claimed[i : i + size] for i in range(0, len(claimed), size)]
         numbers = [one.id for one in claimed]
-        try:  # no TaskGroup: trouble with one part must not cut the others off in the middle of the wire
-            ended = await asyncio.gather(
-                *(self._send_part(mailer, letter, part, report) for part in parts), return_exceptions=True
-            )
+        try:
+            await _all(self._send_part(mailer, letter, part, report) for part in parts)
         finally:
             await self._keep(lambda c: ledger.release(c, numbers, owner=self._room.owner), deliveries=len(numbers))
-        for error in ended:
-            if error is not None:
-                raise error
 
     async def _send_part(self, mailer: Mailer, letter: Letter, part: Sequence[Claimed], report: DispatchReport) -> None:
         """Mark, wire, outcome, for what fits into one call of the channel."""
@@ -256,8 +280,11 @@ class Dispatcher:
             self._in_flight |= ids
             try:
                 marked = await self._marks.join(tuple(sorted(ids)))
-                going = {one.id: one for one in part if one.id in marked}
-                await self._send_marked(mailer, letter, going, report, marked_at=marked_at)
+                going = {one.id: one for one in part if one.id in marked.ids}
+                if marked.hindrance is None:
+                    await self._send_marked(mailer, letter, going, report, marked_at=marked_at)
+                else:
+                    await _all(self._note(one, marked.hindrance, report) for one in going.values())
             finally:
                 self._in_flight -= ids
 
@@ -288,7 +315,7 @@ class Dispatcher:
         finally:  # a channel that fails half way leaves doubts, and nothing that looks as if it were under way
             for number in list(silent):
                 note(number, _INTERRUPTED)
-            await asyncio.gather(*noted)
+            await _all(noted)
 
     def _write(
         self, letter: Letter, going: Mapping[int, Claimed], note: Callable[[int, Outcome | None], None]
@@ -310,22 +337,43 @@ class Dispatcher:
             await self._keep(lambda c: ledger.withhold(c, [one.id], owner=self._room.owner, now=now), deliveries=1)
             return
         standing = replace(one.standing, state=State.SENDING)
-        again = next_mail(standing.attempt + 1, now=now, retry_after=outcome.retry_after, chance=self._room.chance())
-        worth = None if given_up(standing.first_due, again) else again
-        after = advance(standing, outcome, now=now, again_at=worth)
+        again = next_mail(
+            standing.attempt + 1,
+            first_due=standing.first_due,
+            now=now,
+            retry_after=outcome.retry_after,
+            chance=self._room.chance(),
+        )
+        after = advance(standing, outcome, again_at=again)
         report.count(after.state.value)
         await self._outcomes.join(Settled(id=one.id, standing=after))
 
-    async def _commit_marks(self, groups: Sequence[tuple[int, ...]]) -> Mapping[tuple[int, ...], set[int]]:
-        """One transaction marks everything that waits; then the fence goes to disk, and only then the wire begins."""
+    async def _commit_marks(self, parts: Sequence[tuple[int, ...]]) -> Mapping[tuple[int, ...], Marked]:
+        """One transaction marks everything that waits; then the fence goes to disk, and only then the wire begins.
+
+        Not the disk first: ahead of a database that then failed to commit, it would look like a restored backup. So
+        a disk that can't be written is noticed when the marks are there already. Nothing was on the wire, and no step
+        leads from `sending` back to `due`: what was marked is deferred and goes out when the disk is well again.
+        """
         now = self._room.clock.now()
         async with self._db.write() as connection:
             self._fence = max(self._fence, await fence.value(connection, self._room.install)) + 1
             await fence.raise_value(connection, self._room.install, self._fence)
-            ids = [number for group in groups for number in group]
+            ids = [number for part in parts for number in part]
             marked = await ledger.mark(connection, ids, owner=self._room.owner, now=now)
-        await asyncio.to_thread(fence.raise_disk, self._room.fence_file, self._fence)
-        return {group: marked & set(group) for group in groups}
+        hindrance = await self._raise_disk()
+        return {part: Marked(ids=frozenset(marked.intersection(part)), hindrance=hindrance) for part in parts}
+
+    async def _raise_disk(self) -> Outcome | None:
+        """Puts the fence on disk; or says why nothing may be sent."""
+        file = self._room.fence_file
+        try:
+            await asyncio.to_thread(fence.raise_disk, file, self._fence)
+        except OSError as error:
+            problem = f"{file} can't be written: {error.strerror or error}"
+            log.error("fence.unwritable", problem=problem)
+            return Outcome(kind=OutcomeKind.DEFERRED, code="fence", text=problem)
+        return None
 
     async def _commit_outcomes(self, settled: Sequence[Settled]) -> Mapping[Settled, None]:
         await self._keep(
@@ -335,21 +383,34 @@ class Dispatcher:
         return dict.fromkeys(settled)
 
     async def _keep(self, write: Callable[[AsyncConnection], Awaitable[None]], *, deliveries: int) -> None:
-        """What we know is kept in memory until the database takes it: losing an outcome would make a doubt of it."""
+        """What we know is kept in memory until the database takes it: losing an outcome would make a doubt of it.
+
+        Trouble that won't pass is raised. What it kept from being written down becomes a doubt at the next run.
+        """
         while True:
             try:
                 async with self._db.write() as connection:
                     await write(connection)
-            except (StoreTrouble, DBAPIError) as error:
+            except (StoreTrouble, SQLAlchemyError) as error:
+                if not may_pass(error):
+                    raise
                 log.warning("delivery.outcome_waits", deliveries=deliveries, problem=str(error).splitlines()[:1])
                 await asyncio.sleep(_PATIENT)
             else:
                 return
 
 
+async def _all(work: Iterable[Awaitable[None]]) -> None:
+    """Lets each come to its end, then raises the first trouble: none is cut off in the middle of the wire."""
+    for error in await asyncio.gather(*work, return_exceptions=True):
+        if error is not None:
+            raise error
+
+
 async def close_edition(db: Database, edition_id: int, *, now: datetime) -> Books | None:
     """Calls an edition done when no batch is left and the ledger itself balances. Returns the books then."""
     async with db.write() as connection:
+        await editions.get(connection, edition_id, lock=True)  # nobody takes its doubts up while we count
         if await jobs.any_of(connection, f"mail:{edition_id}:"):
             return None
         books = await editions.count_books(connection, edition_id)

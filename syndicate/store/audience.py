@@ -104,7 +104,7 @@ async def readers(connection: AsyncConnection, newsletter: str) -> int:
 
 
 async def anyone(connection: AsyncConnection) -> bool:
-    """True when there ever was a subscriber row."""
+    """True when there is any subscriber row."""
     return await connection.scalar(select(func.max(subscribers.c.id))) is not None
 
 

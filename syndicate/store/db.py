@@ -1,13 +1,15 @@
 """The database: one writer at a time on SQLite, a pool on PostgreSQL, and nothing half-written by a cancelled task."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from syndicate.errors import ConfigError, StoreTrouble
@@ -68,6 +70,14 @@ class Database:
         """Closes every connection."""
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def may_pass(error: Exception) -> bool:
+    """True for trouble of the moment: the database is away, locked or full. False: the next try would fail as well."""
+    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+        faulty = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR  # no such table, bad syntax …
+        return isinstance(error, OperationalError) and not faulty
+    return isinstance(error, (DBAPIError, StoreTrouble, NoConnectionFree))
 
 
 def normal_url(url: str) -> URL:

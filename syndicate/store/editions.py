@@ -32,8 +32,8 @@ OPEN_STATES = (State.DUE, State.CLAIMED, State.SENDING, State.DEFERRED)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One rendering of an edition. `mark` names the holes in it."""
+class Rendering:
+    """An edition as readers see it; `variant` names which of its renderings it is, `mark` the holes in it."""
 
     variant: str
     mark: str
@@ -82,9 +82,10 @@ async def by_slot(connection: AsyncConnection, newsletter: str, slot: str) -> Ed
     return _edition(row) if row else None
 
 
-async def get(connection: AsyncConnection, identifier: int) -> Edition | None:
-    """The edition with this number."""
-    row = (await connection.execute(select(editions).where(editions.c.id == identifier))).one_or_none()
+async def get(connection: AsyncConnection, identifier: int, *, lock: bool = False) -> Edition | None:
+    """The edition with this number. With `lock` nobody else moves it on before our commit."""
+    query = select(editions).where(editions.c.id == identifier)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     return _edition(row) if row else None
 
 
@@ -114,6 +115,13 @@ async def unsettled(connection: AsyncConnection) -> list[Edition]:
     still_open = and_(edition_books.c.edition_id == editions.c.id, edition_books.c.open > 0)
     going = or_(editions.c.state == EditionState.FROZEN.value, exists().where(still_open))
     rows = await connection.execute(select(editions).where(going).order_by(editions.c.id))
+    return [_edition(row) for row in rows]
+
+
+async def in_doubt(connection: AsyncConnection) -> list[Edition]:
+    """Editions with uncertain deliveries, done and cancelled ones too, oldest first."""
+    doubtful = exists().where(edition_books.c.edition_id == editions.c.id, edition_books.c.uncertain > 0)
+    rows = await connection.execute(select(editions).where(doubtful).order_by(editions.c.id))
     return [_edition(row) for row in rows]
 
 
@@ -154,15 +162,15 @@ async def withdrawn_stories(connection: AsyncConnection, identifier: int) -> lis
 
 
 async def put_content(
-    connection: AsyncConnection, identifier: int, stories: Sequence[Story], variants: Sequence[Variant]
+    connection: AsyncConnection, identifier: int, stories: Sequence[Story], renderings: Sequence[Rendering]
 ) -> None:
     """Writes what the edition holds and its renderings, in the place of an unfinished earlier try."""
     await connection.execute(delete(edition_articles).where(edition_articles.c.edition_id == identifier))
     await connection.execute(delete(edition_variants).where(edition_variants.c.edition_id == identifier))
     for story in stories:
         await connection.execute(insert(edition_articles).values(edition_id=identifier, **vars(story)))
-    for variant in variants:
-        await connection.execute(insert(edition_variants).values(edition_id=identifier, **vars(variant)))
+    for rendering in renderings:
+        await connection.execute(insert(edition_variants).values(edition_id=identifier, **vars(rendering)))
 
 
 async def stories(connection: AsyncConnection, identifier: int) -> list[Story]:
@@ -195,15 +203,15 @@ async def told(connection: AsyncConnection, newsletter: str, article_ids: Iterab
     return frozenset(row.article_id for row in await connection.execute(query))
 
 
-async def variant(connection: AsyncConnection, identifier: int, name: str) -> Variant | None:
+async def rendering(connection: AsyncConnection, identifier: int, variant: str) -> Rendering | None:
     """One rendering."""
     query = select(edition_variants).where(
-        edition_variants.c.edition_id == identifier, edition_variants.c.variant == name
+        edition_variants.c.edition_id == identifier, edition_variants.c.variant == variant
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    return Variant(variant=row.variant, mark=row.mark, subject=row.subject, html=row.html, text=row.text)
+    return Rendering(variant=row.variant, mark=row.mark, subject=row.subject, html=row.html, text=row.text)
 
 
 async def add_candidates(
@@ -224,6 +232,12 @@ async def add_candidates(
     if last is not None:
         await connection.execute(_candidate_rows(connection, edition, active, now))
     return last
+
+
+async def forget_candidates(connection: AsyncConnection) -> None:
+    """Those of editions that are still being composed. They are written down anew before the freeze."""
+    composing = select(editions.c.id).where(editions.c.state == EditionState.COMPOSING.value)
+    await connection.execute(delete(deliveries).where(deliveries.c.edition_id.in_(composing)))
 
 
 async def missing_candidates(connection: AsyncConnection, edition: Edition) -> int:

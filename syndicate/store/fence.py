@@ -2,7 +2,7 @@
 
 Once per group commit, before the wire, the database's counter and then a file beside the keys are raised. A file ahead
 of its database means that the database is an older copy. The other way round is a crash between the two, and harmless.
-Unsubscribes and suppressions are also appended to a journal beside it and replayed at start.
+Whoever leaves is also appended to a journal beside it, which is replayed at start.
 """
 
 import json
@@ -12,12 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.store.db import insert_new, upsert
 from syndicate.store.files import write_whole
-from syndicate.store.tables import fences, holds
+from syndicate.store.tables import deliveries, editions, fences, holds, subscribers
+
+_OUTSIDE = (editions, deliveries, subscribers)  # their numbers stand in Message-IDs, bounce addresses and links
+_SKIP_SQLITE = (  # the table of AUTOINCREMENT; a table that never had a row isn't in it
+    "INSERT INTO sqlite_sequence(name, seq) SELECT :name, 0 WHERE :name NOT IN (SELECT name FROM sqlite_sequence)",
+    "UPDATE sqlite_sequence SET seq = seq + :by WHERE name = :name",
+)
+_SKIP_POSTGRES = (
+    "SELECT setval(pg_get_serial_sequence(:name, 'id'), nextval(pg_get_serial_sequence(:name, 'id')) + :by)",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +40,9 @@ class Departure:
 
 
 def disk_value(path: Path) -> int:
-    """The highest fence this install has put on disk; 0 if none."""
+    """The highest fence this install has put on disk; 0 if none, or if a full disk kept the first one out."""
     try:
-        return int(path.read_text())
+        return int(path.read_text() or 0)
     except FileNotFoundError:
         return 0
 
@@ -61,6 +70,17 @@ async def raise_value(connection: AsyncConnection, install: str, number: int) ->
 async def hold(connection: AsyncConnection, name: str, why: str, *, now: datetime) -> None:
     """Nothing is sent any more until a person releases it."""
     await insert_new(connection, holds, {"name": name, "why": why, "at": now})
+
+
+async def skip_numbers(connection: AsyncConnection, by: int) -> None:
+    """Moves the numbers of editions, deliveries and subscribers on.
+
+    Those that this copy of the database would give next were given before it was restored, to others: evidence for
+    their mails would count for ours, and their bounces and unsubscribe links would do so too.
+    """
+    for table in _OUTSIDE:
+        for statement in _SKIP_SQLITE if connection.dialect.name == "sqlite" else _SKIP_POSTGRES:
+            await connection.execute(text(statement), {"name": table.name, "by": by})
 
 
 async def held(connection: AsyncConnection) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The ledger of deliveries: what was and wasn't sent. Every step is one statement that also checks that it may be made.
+"""The ledger of deliveries: what was and wasn't sent. The statement that makes a step also checks that it may be made.
 
-The WHERE of each step is the origin set of `domain.delivery.STEPS`, so the table there stays the only truth.
+The WHERE of a step names no state that `domain.delivery.STEPS` doesn't lead from, so the table there stays the truth.
+Each step moves the edition's kept books in the same transaction.
 """
 
 import json
@@ -9,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber, SubscriptionState
 from syndicate.domain.delivery import Exclusion, Happening, Standing, State, origins, step
 from syndicate.domain.edition import EditionState
 from syndicate.store.audience import by_numbers
+from syndicate.store.editions import OPEN_STATES
 from syndicate.store.sets import among
 from syndicate.store.tables import (
     deliveries,
@@ -51,7 +53,6 @@ class Doubt:
     """A delivery that may or may not have gone out."""
 
     id: int
-    edition_id: int
     subscriber_id: int
     code: str
     text: str
@@ -63,7 +64,7 @@ async def claim(
     """Takes up to `limit` deliveries with first ≤ id ≤ last that may be tried now.
 
     Claimable: `due`, or `deferred` whose time has come, of an edition that is frozen, while nothing holds the house.
-    Two workers never get the same row.
+    Two workers never get the same row. What a hold kept back counts its patience from the release.
     """
     ready = or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now)
     picked = (
@@ -81,6 +82,7 @@ async def claim(
         )
     )
     found = sorted(rows.all())
+    released = await connection.scalar(select(editions.c.released_at).where(editions.c.id == edition_id))
     people = await by_numbers(connection, [row.subscriber_id for row in found])
     await _erased(connection, [row.id for row in found if row.subscriber_id not in people], owner=owner, now=now)
     return [
@@ -88,7 +90,9 @@ async def claim(
             id=row.id,
             edition_id=edition_id,
             subscriber=people[row.subscriber_id],
-            standing=Standing(state=State.CLAIMED, attempt=row.attempt, first_due=row.first_due),
+            standing=Standing(
+                state=State.CLAIMED, attempt=row.attempt, first_due=max(row.first_due, released or row.first_due)
+            ),
         )
         for row in found
         if row.subscriber_id in people
@@ -131,17 +135,11 @@ async def release(connection: AsyncConnection, ids: Iterable[int], *, owner: str
     await connection.execute(update(deliveries).where(mine).values(state=State.DUE.value, owner=""))
 
 
-async def put_off(connection: AsyncConnection, ids: Iterable[int], *, owner: str, until: datetime) -> None:
-    """Gives back what was claimed, to be tried at `until`."""
-    mine = and_(among(connection, deliveries.c.id, ids), _in_state(Happening.RELEASE), deliveries.c.owner == owner)
-    await connection.execute(update(deliveries).where(mine).values(state=State.DUE.value, owner="", not_before=until))
-
-
 async def open_left(
     connection: AsyncConnection, *, edition_id: int, first: int, last: int
 ) -> tuple[int, datetime | None]:
     """How many deliveries of the range are not settled, and when the first of them may be tried (None: at once)."""
-    still = deliveries.c.state.in_([s.value for s in (State.DUE, State.CLAIMED, State.SENDING, State.DEFERRED)])
+    still = deliveries.c.state.in_([state.value for state in OPEN_STATES])
     query = select(func.count(), func.min(func.coalesce(deliveries.c.not_before, deliveries.c.first_due))).where(
         deliveries.c.edition_id == edition_id, deliveries.c.id.between(first, last), still
     )
@@ -175,10 +173,8 @@ async def doubt(connection: AsyncConnection, ids: Iterable[int], *, owner: str, 
 
 async def doubts(connection: AsyncConnection, edition_id: int, *, limit: int = 1000) -> list[Doubt]:
     """The uncertain deliveries of an edition."""
-    columns = (deliveries.c.id, deliveries.c.edition_id, deliveries.c.subscriber_id, deliveries.c.code)
-    query = select(*columns, deliveries.c.text).where(
-        deliveries.c.edition_id == edition_id, deliveries.c.state == State.UNCERTAIN.value
-    )
+    columns = (deliveries.c.id, deliveries.c.subscriber_id, deliveries.c.code, deliveries.c.text)
+    query = select(*columns).where(deliveries.c.edition_id == edition_id, deliveries.c.state == State.UNCERTAIN.value)
     rows = await connection.execute(query.order_by(deliveries.c.id).limit(limit))
     return [Doubt(**row._asdict()) for row in rows]
 
@@ -194,13 +190,17 @@ async def on_the_wire(connection: AsyncConnection, owner: str) -> int:
 
 async def resolve(connection: AsyncConnection, edition_id: int, proven: Mapping[int, bool], *, now: datetime) -> None:
     """Settles doubts by evidence: True, it was taken over; False, it certainly was not and is due again."""
-    for sent, happening in ((True, Happening.PROVE_SENT), (False, Happening.PROVE_UNSENT)):
-        ids = [number for number, proof in proven.items() if proof is sent]
-        here = and_(among(connection, deliveries.c.id, ids), _in_state(happening))
-        state = step(State.UNCERTAIN, happening)
-        values = {"state": state.value, "code": "evidence", "text": "", "settled_at": now if sent else None}
-        done = await connection.execute(update(deliveries).where(here).values(**values))
-        await _shift(connection, edition_id, out_of="uncertain", into="accepted" if sent else "open", by=done.rowcount)
+    taken, lost = ([number for number, proof in proven.items() if proof is sent] for sent in (True, False))
+    values = {"state": step(State.UNCERTAIN, Happening.PROVE_SENT).value, "code": "evidence", "text": ""}
+    here = and_(among(connection, deliveries.c.id, taken), _in_state(Happening.PROVE_SENT))
+    done = await connection.execute(update(deliveries).where(here).values(**values, settled_at=now))
+    await _shift(connection, edition_id, out_of="uncertain", into="accepted", by=done.rowcount)
+    await _send_again(connection, edition_id, among(connection, deliveries.c.id, lost), Happening.PROVE_UNSENT, now=now)
+
+
+async def retry_doubts(connection: AsyncConnection, edition_id: int, *, now: datetime) -> int:
+    """The operator's word: every doubt of the edition is due again, arrived or not. Returns how many."""
+    return await _send_again(connection, edition_id, true(), Happening.RETRY, now=now)
 
 
 async def cancel_unsent(connection: AsyncConnection, edition_id: int, *, now: datetime) -> None:
@@ -240,6 +240,17 @@ async def _doubt(connection: AsyncConnection, where: ColumnElement[bool], why: s
     rows = [(row.edition_id, State.UNCERTAIN) for row in done]
     await _book(connection, rows)
     return len(rows)
+
+
+async def _send_again(
+    connection: AsyncConnection, edition_id: int, which: ColumnElement[bool], happening: Happening, *, now: datetime
+) -> int:
+    """Doubts that are due again, with the whole patience of a fresh delivery before them."""
+    here = and_(deliveries.c.edition_id == edition_id, deliveries.c.state == State.UNCERTAIN.value, which)
+    values = {"state": step(State.UNCERTAIN, happening).value, "first_due": now, "not_before": None, "attempt": 0}
+    done = await connection.execute(update(deliveries).where(here).values(**values, settled_at=None))
+    await _shift(connection, edition_id, out_of="uncertain", into="open", by=done.rowcount)
+    return done.rowcount
 
 
 async def _erased(connection: AsyncConnection, ids: Sequence[int], *, owner: str, now: datetime) -> None:

@@ -39,7 +39,7 @@ async def show_edition(front: Front, request: Request) -> Response:
     async with front.app.db.read() as connection:
         edition = await editions.by_slot(connection, name, slot)
         shown = edition is not None and edition.state.value in READABLE
-        rendering = await editions.variant(connection, edition.id, VARIANT) if edition and shown else None
+        rendering = await editions.rendering(connection, edition.id, VARIANT) if edition and shown else None
     if rendering is None:
         return missing(front, request)
     holes = {"unsubscribe_url": edition_url(front.app.site, name, slot)}

@@ -37,4 +37,4 @@ async def _leaving(front: Front, request: Request, *, act: bool) -> Response:
         return page(front, request, "error.html.j2", status=404, cache=NEVER, headers=_HEADERS, problem="unknown_link")
     if act:
         await leave(app.db, app.way_out, leaving, now=app.clock.now())
-    return page(front, request, "leave.html.j2", cache=NEVER, headers=_HEADERS, newsletter=leaving.newsletter, done=act)
+    return page(front, request, "leave.html.j2", cache=NEVER, headers=_HEADERS, newsletter=leaving.title, done=act)

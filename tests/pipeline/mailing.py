@@ -64,7 +64,7 @@ class Postoffice:
         return (await freeze_edition(self.db, report.edition, endpoints, now=NOW)).edition
 
     async def send(self, edition: Edition, **batch: Any) -> DispatchReport:
-        return await self.dispatcher.send_batch(edition_id=edition.id, **{"first": 1, "last": 10**9} | batch)
+        return await self.dispatcher.send_batch(edition_id=edition.id, **{"first": 1, "last": 10**15} | batch)
 
     async def books(self, edition: Edition) -> dict[str, int]:
         """What is not zero in the books; the kept ones must say what the ledger says."""

@@ -4,12 +4,15 @@ import asyncio
 import email
 import email.policy
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.channels.mail.maildir import MaildirConfig, MaildirMailer
 from syndicate.domain.delivery import ACCEPTED, Outcome
@@ -18,7 +21,7 @@ from syndicate.domain.token import Purpose, read_token, read_verp
 from syndicate.errors import StoreTrouble
 from syndicate.pipeline import dispatch
 from syndicate.pipeline.dispatch import GroupCommit, Revocations, close_edition
-from syndicate.pipeline.enqueue import hold_edition
+from syndicate.pipeline.enqueue import hold_edition, release_edition
 from syndicate.pipeline.reconcile import Leaving, leave
 from syndicate.ports import Mail
 from syndicate.store import audience, editions, fence, jobs, ledger
@@ -26,7 +29,7 @@ from syndicate.store.db import Database
 from syndicate.store.tables import deliveries
 from syndicate.store.tables import jobs as job_table
 from tests.factories import DEFERRED, NOW, REFUSED, RING, UNCERTAIN, ScriptedMailer
-from tests.pipeline.mailing import Postoffice, address
+from tests.pipeline.mailing import Postoffice, address, numbers
 
 DEADLINE = 10  # seconds: only to end a hang
 
@@ -130,7 +133,7 @@ async def test_an_unsubscribe_between_mark_and_wire_is_withheld(db: Database, tm
         async with db.read() as connection:
             person = await audience.by_address(connection, address(1))
         assert person is not None
-        await leave(db, office.way_out, Leaving(subscriber=person, newsletter=office.newsletter), now=NOW)
+        await leave(db, office.way_out, Leaving(subscriber=person, newsletter="pagi", title=""), now=NOW)
 
     mailer.on_enter = somebody_leaves
     edition = await office.freeze(3)
@@ -250,6 +253,84 @@ async def test_what_is_known_is_kept_until_the_database_takes_it(
 
     assert away == []
     assert await office.books(edition) == {"accepted": 1, "excluded": 1}
+
+
+async def test_trouble_that_will_not_pass_is_told_and_leaves_doubts(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, mailer = office_of(db, tmp_path)
+    edition = await office.freeze(2)
+
+    async def faulty(connection: AsyncConnection, *_: Any, **__: Any) -> None:  # no statement of ours is wrong today
+        await connection.execute(text("SELECT nothing FROM nowhere"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger, "settle", faulty)
+        with pytest.raises(DBAPIError, match="nowhere"):
+            await asyncio.wait_for(office.send(edition), DEADLINE)
+    report = await office.send(edition)
+
+    assert len(mailer.sent) == 2
+    assert report.finished
+    assert await office.books(edition) == {"uncertain": 2}
+
+
+async def test_a_fence_that_can_not_be_written_leaves_no_doubt_and_the_mails_go_later(
+    db: Database, tmp_path: Path
+) -> None:
+    office, mailer = office_of(db, tmp_path)
+    edition = await office.freeze(3)
+    (tmp_path / "fence").mkdir()  # in the file's way: a disk that can't be written
+    report = await office.send(edition)
+    unsent = (mailer.sent.copy(), await office.books(edition))
+    (tmp_path / "fence").rmdir()
+    office.clock.at = report.again_at or NOW
+    await office.send(edition)
+
+    assert unsent == ([], {"open": 3})
+    assert (report.sent, report.again_at) == ({"deferred": 3}, NOW + timedelta(minutes=1))
+    assert await office.books(edition) == {"accepted": 3}
+
+
+async def test_a_mark_that_refuses_what_the_claim_allows_ends_the_run(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, mailer = office_of(db, tmp_path)
+    edition = await office.freeze(dispatch.CHUNK + 2)
+
+    async def refuse(connection: AsyncConnection, ids: Sequence[int], *, owner: str, now: Any) -> set[int]:
+        await ledger.release(
+            connection, ids, owner=owner
+        )  # today claim and mark ask for the same; a race can part them
+        return set()
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(ledger, "mark", refuse)
+        report = await asyncio.wait_for(office.send(edition), DEADLINE)
+    refused = mailer.sent.copy()
+    await office.send(edition)
+
+    assert (refused, report.finished, report.again_at) == ([], False, NOW)
+    assert await office.books(edition) == {"accepted": dispatch.CHUNK + 2}
+
+
+async def test_an_edition_whose_newsletter_left_the_configuration_waits_for_it(db: Database, tmp_path: Path) -> None:
+    office, mailer = office_of(db, tmp_path)
+    edition = await office.freeze(2)
+    without = dispatch.Dispatcher(db, replace(office.room, newsletters={}))
+    batch = {"edition_id": edition.id, "first": 1, "last": 10**15}
+    reports = [await without.send_batch(**batch) for _ in range(2)]
+    async with db.read() as connection:
+        held = await editions.get(connection, edition.id)
+    assert held is not None
+    await release_edition(db, held, [], now=NOW)  # it was put back
+    await office.send(edition)
+
+    assert [report.sent for report in reports] == [{}, {}]
+    assert held.state is EditionState.HELD
+    assert "newsletter pagi is no longer in the configuration; put it back and run" in held.why
+    assert "syndicate editions cancel pagi/2026-11-24T0600" in held.why
+    assert numbers(mailer.recipients()) == ["0", "1"]
 
 
 async def test_a_hold_stops_what_is_not_on_the_wire_yet(db: Database, tmp_path: Path) -> None:

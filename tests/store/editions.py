@@ -10,7 +10,7 @@ from syndicate.store.db import Database
 from syndicate.store.ledger import Claimed, Settled
 from tests.factories import NOW, add_reader, make_edition
 
-ALL: dict[str, Any] = {"first": 1, "last": 10**9, "limit": 50, "now": NOW}
+ALL: dict[str, Any] = {"first": 1, "last": 10**15, "limit": 50, "now": NOW}
 
 
 async def frozen_edition(db: Database, readers: int = 3, **changes: Any) -> Edition:
@@ -42,7 +42,7 @@ async def marked(db: Database, edition: Edition, *, owner: str = "a", **changes:
 
 def answered(one: Claimed, outcome: Outcome = ACCEPTED) -> Settled:
     standing = Standing(state=State.SENDING, attempt=one.standing.attempt, first_due=one.standing.first_due)
-    return Settled(id=one.id, standing=advance(standing, outcome, now=NOW, again_at=NOW + timedelta(minutes=1)))
+    return Settled(id=one.id, standing=advance(standing, outcome, again_at=NOW + timedelta(minutes=1)))
 
 
 async def states(db: Database, edition: Edition) -> dict[str, int]:

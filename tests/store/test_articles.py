@@ -90,6 +90,13 @@ async def test_a_story_is_known_by_key_and_alias_inside_its_source(db: Database)
         assert await articles.known(connection, "lain", ["k1", "/satu"]) == {}
 
 
+async def test_a_story_may_be_announced_later(db: Database) -> None:
+    async with db.write() as connection:
+        story = await add_article(connection, replace(STORY, announced=False))
+        await articles.set_state(connection, replace(story, announced=True))
+        assert await articles.get(connection, story.id) == replace(story, announced=True)
+
+
 async def test_a_renamed_story_keeps_its_id(db: Database) -> None:
     async with db.write() as connection:
         story = await add_article(connection, STORY)

@@ -1,15 +1,17 @@
 """Transactions: whole or not at all, one writer at a time on SQLite, readers that can't write."""
 
 import asyncio
+import sqlite3
 import threading
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from syndicate.errors import ConfigError, StoreTrouble
 from syndicate.store import changes, jobs
-from syndicate.store.db import Database, insert_new, normal_url, upsert
+from syndicate.store.db import Database, insert_new, may_pass, normal_url, upsert
 from syndicate.store.tables import cursors
 from tests.factories import NOW
 
@@ -71,6 +73,29 @@ async def test_a_reader_cannot_write(db: Database) -> None:
             await changes.move_cursor(connection, "a", 1)
 
     assert await place(db) is None
+
+
+@pytest.mark.parametrize("statement", ["SELECT nothing FROM nowhere", "INSERT INTO cursors (name) VALUES (NULL)"])
+async def test_what_is_wrong_with_a_statement_will_not_pass(db: Database, statement: str) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with db.write() as connection:
+            await connection.execute(text(statement))
+
+    assert not may_pass(caught.value)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        StoreTrouble("the database can't be opened"),
+        OperationalError("COMMIT", None, sqlite3.OperationalError("database is locked")),
+        DBAPIError("COMMIT", None, Exception("the connection is lost"), connection_invalidated=True),
+        NoConnectionFree("QueuePool limit reached"),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+def test_a_database_that_is_away_or_locked_may_come_back(trouble: Exception) -> None:
+    assert may_pass(trouble)
 
 
 async def test_writers_wait_for_each_other(db: Database) -> None:

@@ -6,11 +6,11 @@ from datetime import timedelta
 from syndicate.domain.edition import Books, EditionState
 from syndicate.store import audience, editions
 from syndicate.store.db import Database
-from syndicate.store.editions import Story, Variant
+from syndicate.store.editions import Rendering, Story
 from tests.factories import NOW, add_article, add_reader, make_article, make_edition
 from tests.store.editions import frozen_edition, states
 
-VARIANT = Variant(variant="all", mark="a" * 16, subject="Lintas Pagi", html="<p>ä</p>", text="ä\n")
+RENDERING = Rendering(variant="all", mark="a" * 16, subject="Lintas Pagi", html="<p>ä</p>", text="ä\n")
 
 
 async def test_a_slot_has_one_edition(db: Database) -> None:
@@ -53,11 +53,11 @@ async def test_content_takes_the_place_of_an_earlier_try(db: Database) -> None:
         edition = await editions.begin(connection, make_edition())
         shown = Story(article_id=one.id, version=1, position=0, left_out="")
         left = Story(article_id=two.id, version=1, position=1, left_out="max")
-        await editions.put_content(connection, edition.id, [left], [replace(VARIANT, subject="old")])
-        await editions.put_content(connection, edition.id, [left, shown], [VARIANT])
+        await editions.put_content(connection, edition.id, [left], [replace(RENDERING, subject="old")])
+        await editions.put_content(connection, edition.id, [left, shown], [RENDERING])
         assert await editions.stories(connection, edition.id) == [shown, left]
-        assert await editions.variant(connection, edition.id, "all") == VARIANT
-        assert await editions.variant(connection, edition.id, "none") is None
+        assert await editions.rendering(connection, edition.id, "all") == RENDERING
+        assert await editions.rendering(connection, edition.id, "none") is None
 
 
 async def test_told_is_what_a_finished_edition_of_this_newsletter_held_or_left_out(db: Database) -> None:

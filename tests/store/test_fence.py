@@ -6,7 +6,7 @@ from pathlib import Path
 from syndicate.store import fence
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
-from tests.factories import NOW
+from tests.factories import NOW, add_reader
 
 LEFT = Departure(digest="d" * 64, newsletter="pagi", reason="unsubscribed", at=NOW)
 
@@ -20,6 +20,24 @@ def test_a_fence_on_disk_is_zero_before_it_is_raised(tmp_path: Path) -> None:
 
     assert fence.disk_value(path) == 12
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_first_fence_that_a_full_disk_kept_out_is_zero(tmp_path: Path) -> None:
+    path = tmp_path / "fence"
+    path.touch()
+
+    assert fence.disk_value(path) == 0
+
+
+async def test_numbers_are_skipped_before_the_first_row_and_after_it(db: Database) -> None:
+    async with db.write() as connection:
+        await fence.skip_numbers(connection, 1000)
+        first = await add_reader(connection, 1)
+        await fence.skip_numbers(connection, 1000)
+        second = await add_reader(connection, 2)
+
+    assert first.id > 1000
+    assert first.id + 1000 < second.id < first.id + 1010
 
 
 async def test_the_database_keeps_a_fence_for_each_install(db: Database) -> None:

@@ -38,7 +38,7 @@ async def test_a_locked_delivery_is_passed_over_by_another_worker(postgres_db: D
     db = postgres_db  # SQLite has one writer at a time
     edition = await frozen_edition(db, 4)
     async with db.write() as connection:
-        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**9, "limit": 2, "now": NOW}
+        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**15, "limit": 2, "now": NOW}
         mine = await ledger.claim(connection, owner="a", **span)
         theirs = await claimed(db, edition, owner="b")  # while the first transaction is still open
 
@@ -125,7 +125,7 @@ async def test_a_deferred_delivery_is_claimed_again_when_its_time_has_come(db: D
     (one,) = await marked(db, edition)
     async with db.write() as connection:
         await ledger.settle(connection, [answered(one, DEFERRED)], owner="a", now=NOW)
-        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**9}
+        span: dict[str, Any] = {"edition_id": edition.id, "first": 1, "last": 10**15}
         assert await ledger.open_left(connection, **span) == (1, NOW + timedelta(minutes=1))
 
     assert await claimed(db, edition) == []
@@ -181,15 +181,26 @@ async def test_cancelling_excludes_what_is_unsent_and_leaves_the_wire_alone(db: 
     assert await states(db, edition) == {"accepted": 1, "excluded": 2}
 
 
-async def test_put_off_waits_and_release_does_not(db: Database) -> None:
+async def test_what_is_given_back_can_be_claimed_at_once(db: Database) -> None:
     edition = await frozen_edition(db, 2)
-    one, two = await claimed(db, edition)
+    one, _ = await claimed(db, edition)
     async with db.write() as connection:
-        await ledger.put_off(connection, [one.id], owner="a", until=LATER)
-        await ledger.release(connection, [two.id], owner="a")
+        await ledger.release(connection, [one.id], owner="a")
 
-    assert [d.id for d in await claimed(db, edition)] == [two.id]
-    assert [d.id for d in await claimed(db, edition, now=LATER)] == [one.id]
+    assert [d.id for d in await claimed(db, edition)] == [one.id]
+
+
+async def test_a_doubt_that_is_sent_again_has_all_its_patience_once_more(db: Database) -> None:
+    edition = await frozen_edition(db, 2)
+    one, two = await marked(db, edition)
+    async with db.write() as connection:
+        await ledger.settle(connection, [answered(one, UNCERTAIN), answered(two)], owner="a", now=NOW)
+        assert await ledger.retry_doubts(connection, edition.id, now=LATER) == 1
+        assert await ledger.retry_doubts(connection, edition.id, now=LATER) == 0
+
+    (again,) = await claimed(db, edition, now=LATER)
+    assert (again.id, again.standing.attempt, again.standing.first_due) == (one.id, 0, LATER)
+    assert await states(db, edition) == {"accepted": 1, "open": 1}
 
 
 async def test_a_person_erased_after_the_freeze_stays_in_the_books(db: Database) -> None:

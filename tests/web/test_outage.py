@@ -75,6 +75,14 @@ def test_r07_a_damaged_document_is_not_served(own_paper: Paper) -> None:
     assert before
 
 
+def test_a_damaged_document_is_written_again_at_the_next_start(own_paper: Paper) -> None:
+    file = own_paper.folder / "var" / "feeds" / "terkini.rss.doc"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])
+    own_paper.turn(timedelta(minutes=1))
+    assert file.read_bytes() == whole
+
+
 def test_a_feed_that_is_not_published_yet_asks_for_a_little_patience(tmp_path: Path) -> None:
     with running(tmp_path) as paper:
         answer = paper.get("/feeds/terkini.rss")

@@ -12,6 +12,7 @@ import pytest
 
 from syndicate.domain.audience import SubscriptionState
 from syndicate.domain.token import Purpose
+from syndicate.store import audience
 from tests.web.paper import Paper
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -68,6 +69,23 @@ def test_t14_a_token_of_nobody_or_no_newsletter_is_none(paper: Paper) -> None:
     for token in (paper.token(subscriber=999), paper.token(newsletter="lama")):
         answer = paper.get(f"/u/{token}")
         assert (answer.status_code, answer.content) == (404, unknown.content)
+
+
+def test_the_link_of_a_newsletter_that_left_the_configuration_works(own_paper: Paper) -> None:
+    paper = own_paper
+
+    async def read_it_once() -> None:
+        async with paper.app.db.write() as connection:
+            await audience.subscribe(connection, "lama", 1, origin="form", now=paper.clock.at)
+
+    paper.do(read_it_once())
+    link = f"/u/{paper.token(newsletter='lama')}"
+    shown, left = paper.get(link, accept_language="id"), paper.http.post(link)
+
+    assert (shown.status_code, left.status_code) == (200, 200)
+    assert "lagi menerima lama dari" in shown.text
+    assert active(paper) == {"ringkasan", "mingguan"}
+    assert paper.get(link).status_code == 200
 
 
 def test_t14_what_the_body_says_counts_for_nothing(own_paper: Paper) -> None:
