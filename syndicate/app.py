@@ -8,10 +8,10 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import chain
 
 import structlog
 
@@ -30,11 +30,14 @@ from syndicate.net.polite import Politeness
 from syndicate.pipeline.compose import Studio
 from syndicate.pipeline.dispatch import Dispatcher, Postroom, Revocations
 from syndicate.pipeline.notify import Courier
+from syndicate.pipeline.pictures import Album
 from syndicate.pipeline.publish import Press
 from syndicate.pipeline.reconcile import Exit
 from syndicate.ports import Clock, Source
 from syndicate.settings import Settings, assets, load_keyring
 from syndicate.sources import Tools, open_source
+from syndicate.sources.darkroom import Darkroom
+from syndicate.sources.read.rules import load_rules
 from syndicate.store import fence
 from syndicate.store.db import Database
 from syndicate.store.leases import Node
@@ -62,11 +65,13 @@ class App:
     site: Site
     pepper: bytes
     install: str
+    tools: Tools
     sources: Mapping[str, tuple[SourceConfig, Source]]
     feeds: Mapping[str, Feed]
     newsletters: Mapping[str, Newsletter]
     partners: Mapping[str, Partner]
     endpoints: Mapping[str, Endpoint]
+    album: Album
     press: Press
     studio: Studio
     room: Postroom
@@ -75,11 +80,7 @@ class App:
     way_out: Exit
     jail: Jail
     clients: tuple[Client, ...]
-
-    @property
-    def media_folder(self) -> Path:
-        """Where pictures lie."""
-        return self.settings.var / "media"
+    chance: Callable[[], float]  # in [0, 1): spreads looks
 
     def digest(self, address: str) -> str:
         """What suppressions and the journal keep of an address."""
@@ -108,7 +109,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
     gathering = Client(allowed=allowed, user_agent=settings.user_agent, polite=polite)
     pushing = Client(allowed=allowed, user_agent=settings.user_agent)
     jail = Jail()
-    tools = Tools(client=gathering, jail=jail)
+    tools = Tools(client=gathering, jail=jail, rules=tuple(chain(*load_rules(assets("page-rules")).values())))
     newsletters = {one.name: one for one in settings.newsletters()}
     endpoints = {one.name: one for one in settings.endpoints()}
     chance = random.SystemRandom().random
@@ -134,11 +135,13 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
         site=site,
         pepper=keys.pepper,
         install=install,
+        tools=tools,
         sources={config.name: (config, open_source(config, tools)) for config in configs},
         feeds={feed.name: feed for feed in settings.feeds()},
         newsletters=newsletters,
         partners={partner.name: partner for partner in settings.partners()},
         endpoints=endpoints,
+        album=Album(darkroom=Darkroom(client=gathering, jail=jail), folder=settings.var / "media"),
         press=Press(
             site=site,
             feeds=settings.feeds(),
@@ -166,6 +169,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
         ),
         jail=jail,
         clients=(gathering, pushing),
+        chance=chance,
     )
 
 

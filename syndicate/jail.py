@@ -24,6 +24,12 @@ ALLOWED: Final[tuple[str, ...]] = (
     "syndicate.sources.read.parse:parse_feed",
     "syndicate.sources.read.clean:clean_article",
     "syndicate.sources.read.picture:inspect_picture",
+    "syndicate.sources.read.rest:read_posts",
+    "syndicate.sources.read.rest:read_stamps",
+    "syndicate.sources.read.signposts:read_signposts",
+    "syndicate.sources.read.page:read_page",
+    "syndicate.sources.read.page:read_listing",
+    "syndicate.sources.read.sitemap:read_sitemap",
 )
 """Every function that may be asked for, as "module:function".
 

@@ -23,7 +23,7 @@ from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import freeze_edition
 from syndicate.pipeline.gather import GatherReport, gather_source
 from syndicate.pipeline.notify import know_endpoints, plan_pushes, push_due
-from syndicate.pipeline.publish import publish_feeds
+from syndicate.pipeline.publish import ask_for_printing, publish_feeds
 from syndicate.pipeline.reconcile import check_fence, repair, replay_departures
 from syndicate.pipeline.relay import LANES, JobHandler, Later, keep_relaying, run_due, run_job
 from syndicate.schedule.clock import Bells
@@ -54,7 +54,7 @@ async def gather(app: App, name: str) -> GatherReport:
     """One look at one source, now."""
     config, source = app.sources[name]
     report = await gather_source(
-        app.db, config, source, site=app.site, media_folder=app.media_folder, now=app.clock.now()
+        app.db, config, source, site=app.site, album=app.album, chance=app.chance(), now=app.clock.now()
     )
     if report.changed or ((report.problem or report.problems) and not report.repeats):
         log.info(
@@ -72,15 +72,16 @@ async def gather(app: App, name: str) -> GatherReport:
 
 
 async def prepare(app: App) -> None:
-    """What every start does: schema, rows for what the configuration names, the sample's readers, restored copies."""
+    """What every start does: schema, what the configuration asks for, the sample's readers, restored copies."""
     now = app.clock.now()
-    for name in await migrate(app.db):
-        log.info("store.migrated", migration=name)
+    if applied := await migrate(app.db):
+        log.info("store.migrated", migration=applied[-1])
     async with app.db.write() as connection:
         await sources.know(connection, app.sources, now=now)
     await know_newsletters(app.db, list(app.newsletters.values()))
     await know_endpoints(app.db, list(app.endpoints.values()))
     await begin_rhythms(app.db, list(app.newsletters.values()), node=app.node.id, now=now)
+    await ask_for_printing(app.db, app.press, now=now)
     await replay_departures(app.db, app.way_out.journal, now=now)
     if why := await check_fence(app.db, app.install, app.room.fence_file, now=now):
         log.warning("store.held", why=why)

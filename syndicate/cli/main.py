@@ -13,6 +13,7 @@ import typer
 
 from syndicate import __version__
 from syndicate.cli import (
+    adding,
     articles,
     check,
     editions,
@@ -40,7 +41,10 @@ COMMANDS: Mapping[str, _Command] = {
     "gather": sources.gather,
 }
 GROUPS: Mapping[str, tuple[str, Mapping[str, _Command]]] = {
-    "sources": ("Where articles come from.", {"list": sources.list_all, "test": sources.try_one}),
+    "sources": (
+        "Where articles come from.",
+        {"add": adding.add, "list": sources.list_all, "test": sources.try_one, "confirm": sources.confirm},
+    ),
     "articles": ("Stories and their versions.", {"list": articles.list_all, "show": articles.show_one}),
     "feeds": ("Outgoing feeds.", {"list": feeds.list_all, "show": feeds.show_one}),
     "newsletters": (

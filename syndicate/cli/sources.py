@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from syndicate.domain.source import Gathered
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A source's name in the configuration.")]
-_Problems = Annotated[bool, typer.Option("--problems", help="Only what went wrong, each story that can't be read too.")]
+_Problems = Annotated[bool, typer.Option("--problems", help="Only what went wrong, every line of it in full.")]
+_Page = Annotated[str | None, typer.Option(metavar="URL", help="Read this page of the newsroom, layer by layer.")]
 
 
 def list_all(context: typer.Context, *, problems: _Problems = False, json: show.Json = False) -> None:
@@ -24,31 +25,36 @@ def list_all(context: typer.Context, *, problems: _Problems = False, json: show.
     if json:
         show.as_json(rows)
         return
+    if problems:
+        lines = [(r["name"], show.moment(r["looked_at"], zone), line) for r in rows for line in _problem_lines(r)]
+        show.table(("source", "last look", "problem"), lines, empty="No source has a problem.")
+        return
     show.table(
-        ("source", "kind", "where", "last look", "how", "next look", "problem"),
+        ("source", "kind", "where", "last look", "how", "next look", "flaws", "problem"),
         [
             (
                 *(r["name"], r["kind"], r["location"], show.moment(r["looked_at"], zone), r["look"]),
-                *("suspended" if r["suspended"] else show.moment(r["next_at"], zone), r["problem"]),
+                *("suspended" if r["suspended"] else show.moment(r["next_at"], zone), r["flaws"], r["problem"]),
             )
             for r in rows
         ],
-        empty="No source has a problem." if problems else "The configuration names no source.",
+        empty="The configuration names no source.",
     )
-    for row in rows if problems else ():
-        for line in row["problems"]:
-            print(f"{row['name']}: {show.clean(line)}")
 
 
-def try_one(context: typer.Context, name: _Name, *, json: show.Json = False) -> None:
+def try_one(context: typer.Context, name: _Name, *, url: _Page = None, json: show.Json = False) -> None:
     """Look at a source once and show what it would bring.
 
-    Writes nothing, remembers nothing.
+    Writes nothing, remembers nothing. With --url: what each layer of that page says of each field and which one won,
+    what stands against the story, and the story as it would be.
 
-    Exit code 1: it can't be reached or read, or brings no story.
+    Exit code 1: it can't be reached or read, or brings no story, or the page shows none that may go out.
     """
     from syndicate.domain.source import Look
 
+    if url is not None:
+        _try_page(context, name, url, json=json)
+        return
     gathered, zone = with_app(context, lambda app: _test(app, name))
     if json:
         show.as_json(
@@ -75,6 +81,21 @@ def try_one(context: typer.Context, name: _Name, *, json: show.Json = False) -> 
         raise typer.Exit(1)
 
 
+def confirm(
+    context: typer.Context,
+    name: _Name,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The code that the source's problem names.")],
+) -> None:
+    """Say that the stories which vanished all at once were meant to go.
+
+    The next look withdraws them; it is asked for at once. A code stands for exactly those stories.
+
+    Exit code 1: the source's problem doesn't name this code.
+    """
+    with_app(context, lambda app: _confirm(app, name, code))
+    print(f"Confirmed. {name} is looked at soon by a running `up`, else with `syndicate gather {name}`.")
+
+
 def gather(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Sources; none means all.")] = None,
@@ -97,6 +118,23 @@ def gather(
         raise typer.Exit(1)
 
 
+def _try_page(context: typer.Context, name: str, url: str, *, json: bool) -> None:
+    from syndicate.cli import page
+
+    found, zone = with_app(context, lambda app: page.inspect(app, name, url))
+    if json:
+        show.as_json(page.record(found))
+    else:
+        page.show_page(found, zone)
+    if found.seen.item is None or found.seen.item["faults"]:
+        raise typer.Exit(1)
+
+
+def _problem_lines(row: dict[str, Any]) -> list[str]:
+    """What is wrong with the source, then with each story."""
+    return [line for line in (row["problem"], *row["problems"]) if line] or ["It is suspended."]
+
+
 async def _list(app: "App", *, only_problems: bool) -> tuple[list[dict[str, Any]], str]:
     from syndicate.store import sources
 
@@ -109,6 +147,7 @@ async def _list(app: "App", *, only_problems: bool) -> tuple[list[dict[str, Any]
         row |= {"looked_at": None, "next_at": None, "errors": 0, "problem": "", "problems": (), "suspended": False}
         if state is not None:
             row |= {key: getattr(state, key) for key in row if hasattr(state, key)}
+        row["flaws"] = len(row["problems"])
         if not only_problems or row["problem"] or row["problems"] or row["suspended"]:
             rows.append(row)
     return rows, app.site.timezone
@@ -121,6 +160,23 @@ async def _test(app: "App", name: str) -> tuple["Gathered", str]:
         raise NotFound("source", name, known=tuple(app.sources))
     _, source = app.sources[name]
     return await source.gather(Memory(), now=app.clock.now()), app.site.timezone
+
+
+async def _confirm(app: "App", name: str, code: str) -> None:
+    from syndicate.sources.read.removals import confirmation
+    from syndicate.store import sources
+
+    if name not in app.sources:
+        raise NotFound("source", name, known=tuple(app.sources))
+    async with app.db.write() as connection:
+        state = await sources.get(connection, name)
+        if state is None or confirmation(name, code) not in state.problem:
+            raise Refused(
+                f"nothing was confirmed: the last look at {name} didn't ask for the code {code}; what it asks for, "
+                "`syndicate sources list --problems` says"
+            )
+        await sources.confirm(connection, name, code)
+        await sources.look_soon(connection, name, now=app.clock.now())
 
 
 async def _gather(app: "App", names: Sequence[str]) -> list[dict[str, Any]]:

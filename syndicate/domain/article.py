@@ -14,9 +14,11 @@ from syndicate.domain.markup import plain_text, words
 
 CHURN_LIMIT = 24  # edits whose only sign is our own hash; after that a restless page is left alone
 MAJOR_SHARE = 0.10  # share of words that makes an edit major
-# A notice stands at the start of a line or in brackets; "IHSG KENA KOREKSI" is a headline about shares.
+# A notice in capitals may stand anywhere, any other at the start of a line or in brackets. "IHSG KENA KOREKSI" is a
+# headline about shares.
 _NOTICE = re.compile(
-    r"^\W*(?:RALAT\b|(?:KOREKSI|HAK JAWAB)\b(?!\s+[A-Z]{2})|(?i:ralat|koreksi|hak jawab)\s*(?:[:\])–—-]|$))"
+    r"\bRALAT\b|\b(?:KOREKSI|HAK JAWAB)\s*[:–—]"
+    r"|^\W*(?:(?:KOREKSI|HAK JAWAB)\b(?!\s+[A-Z]{2}|\s*[:–—])|(?i:ralat|koreksi|hak jawab)\s*(?:[:\])–—-]|$))"
     r"|[(\[]\s*(?i:ralat|koreksi|hak jawab)\s*[)\]]",
     re.MULTILINE,
 )
@@ -44,6 +46,7 @@ class Picture:
 
     url: str | None = None
     media: str | None = None
+    small: str | None = None  # hash of the same picture as mails show it, when `media` is wider
     alt: str = ""
     caption: str = ""
     credit: str = ""
@@ -90,7 +93,7 @@ class Article:
     sort_at: datetime  # feed order
     seq: int  # of its latest change
     changed_at: datetime
-    announced: bool  # False: part of a first import, known to feeds only
+    announced: bool  # False: part of a first import, or a double posting: known to feeds only
     loud_at: datetime | None = None  # when it was last corrected or withdrawn
     note: str = ""  # the newsroom's words on a correction or withdrawal
 
@@ -148,9 +151,9 @@ def next_content(old: Content, new: Content, edit: Edit, *, now: datetime) -> Co
     return replace(new, updated=moved)
 
 
-def sort_time(published: datetime, first_seen: datetime, *, baseline: bool) -> datetime:
+def sort_time(published: datetime, first_seen: datetime, *, first_import: bool) -> datetime:
     """Where a story stands in a feed. A late or back-dated one comes in on top; a first import keeps its own order."""
-    return min(published, first_seen) if baseline else max(published, first_seen)
+    return min(published, first_seen) if first_import else max(published, first_seen)
 
 
 def _notices(content: Content) -> int:

@@ -10,10 +10,11 @@ from syndicate.domain.article import Content
 from syndicate.domain.markup import words
 
 _WORTH = {"rest": 3, "page": 2, "feed": 1}  # of a channel's word about a field; the newsroom's own record knows best
-_FIELDS = (
+TOLD = (
     *("title", "summary", "body_html", "published", "updated", "url", "authors", "sections", "tags", "language"),
     *("picture", "dateline", "initials"),
 )
+"""The fields that a channel tells us, each with its own provenance."""
 _MIXED = ("sections", "tags", "picture", "updated", "summary", "language")  # a lesser channel can't tell these
 
 
@@ -22,10 +23,15 @@ def merged(held: Content, shown: Content) -> Content:
 
     Provenance goes with each value. Content without provenance (folders) is taken as it is.
     """
-    kept = [name for name in _FIELDS if _lesser(name, held, shown) and _says_less(name, held, shown)]
+    kept = [name for name in TOLD if _lesser(name, held, shown) and _says_less(name, held, shown)]
     values = {name: getattr(held, name) for name in kept}
     provenance = {**shown.provenance, **{name: held.provenance[name] for name in kept}}
     return replace(shown, **values, provenance=provenance)
+
+
+def better_key(held: str, shown: str) -> str:
+    """The name a story goes by from now on. WordPress's own number, which every channel may show, is never given up."""
+    return held if held.startswith("wp:") and not shown.startswith("wp:") else shown
 
 
 def _lesser(name: str, held: Content, shown: Content) -> bool:

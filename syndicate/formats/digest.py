@@ -37,7 +37,7 @@ _MAIL_PICTURES = frozenset({"image/jpeg", "image/png", "image/gif"})
 
 @dataclass(frozen=True, kw_only=True)
 class DigestView:
-    """All that an edition shows. `stories` come best first; `date` is the slot's moment."""
+    """All that an edition shows. `stories` come newest first; `date` is the slot's moment."""
 
     site: Site
     newsletter: Newsletter
@@ -174,7 +174,8 @@ def _picture(image: Image | None, title: str) -> MailPicture | None:
     width = min(PICTURE_WIDTH, picture.width or PICTURE_WIDTH)
     height = round(width * picture.height / picture.width) if picture.width and picture.height else None
     caption = " ".join(filter(None, (picture.caption, f"({picture.credit})" if picture.credit else "")))
-    return MailPicture(url=web_address(image.url), alt=image.alt or title, caption=caption, width=width, height=height)
+    url = web_address(image.small_url)
+    return MailPicture(url=url, alt=image.alt or title, caption=caption, width=width, height=height)
 
 
 def _preheader(stories: tuple[Story, ...], words: Mapping[str, str]) -> str:

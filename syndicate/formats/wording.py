@@ -35,6 +35,7 @@ class Image:
 
     url: str
     picture: Picture
+    small_url: str  # for mails; the same where there is no smaller one
 
     @property
     def alt(self) -> str:
@@ -91,7 +92,8 @@ def image_of(article: Article, site: Site) -> Image | None:
     if picture is None or not (picture.media or picture.url):
         return None
     url = f"{site.public_url}/media/{picture.media}" if picture.media else web_address(picture.url or "")
-    return Image(url=url, picture=picture)
+    small = f"{site.public_url}/media/{picture.small}" if picture.media and picture.small else url
+    return Image(url=url, picture=picture, small_url=small)
 
 
 def web_address(url: str) -> str:

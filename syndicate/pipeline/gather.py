@@ -7,7 +7,7 @@ the stories it belongs to, so a crash in between costs a second look and never a
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,14 +26,30 @@ from syndicate.domain.article import (
 )
 from syndicate.domain.change import ChangeKind, change_kind
 from syndicate.domain.feed import Site
-from syndicate.domain.source import FoundArticle, Gathered, Look, SourceConfig, next_look
+from syndicate.domain.likeness import WINDOW
+from syndicate.domain.merge import better_key, merged
+from syndicate.domain.source import (
+    RECENT,
+    Failing,
+    FoundArticle,
+    Gathered,
+    Look,
+    SourceConfig,
+    next_look,
+    still_failing,
+    suspension,
+)
+from syndicate.pipeline.likeness import find_likeness, heir_of, note_likeness
+from syndicate.pipeline.pictures import YOUNG, Album, with_pictures
 from syndicate.ports import Source
-from syndicate.store import articles, changes, editions, files, jobs, sources
+from syndicate.store import articles, changes, editions, files, jobs, likeness, sources
 from syndicate.store.db import Database
 from syndicate.store.sources import SourceState
 
 FIRST_IMPORT = 200  # newest articles that a first import brings
+_PATIENT_IMPORT = timedelta(hours=24)  # a feed that is always malformed counts as imported after this
 _CHUNK = 60  # articles a transaction
+_YOUNG_ONES = 50  # stories whose pictures are looked at between two of their own edits
 
 
 @dataclass(kw_only=True)
@@ -63,15 +79,15 @@ class _Look:
 
     config: SourceConfig
     site: Site
-    baseline: bool
+    first_import: bool
     keys: frozenset[str]
     now: datetime
 
 
 async def gather_source(
-    db: Database, config: SourceConfig, source: Source, *, site: Site, media_folder: Path, now: datetime
+    db: Database, config: SourceConfig, source: Source, *, site: Site, album: Album, chance: float, now: datetime
 ) -> GatherReport:
-    """Looks at one source and takes over what changed."""
+    """Looks at one source and takes over what changed. `chance`, in [0, 1), keeps sources from coming in step."""
     async with db.write() as connection:
         await sources.know(connection, [config.name], now=now)
     async with db.read() as connection:
@@ -80,7 +96,9 @@ async def gather_source(
         raise LookupError(f"the row of source {config.name} vanished")
     gathered = await source.gather(state.memory, now=now)
     found, left_out = _wanted(gathered.articles, state)
-    await asyncio.to_thread(_keep_pictures, found, media_folder)
+    await asyncio.to_thread(_keep_pictures, found, album.folder)
+    found, missing = await with_pictures(db, config, found, album, now=now)
+    gathered = replace(gathered, problems=(*gathered.problems, *missing))
     report = GatherReport(
         source=config.name,
         look=gathered.look,
@@ -91,15 +109,40 @@ async def gather_source(
     look = _Look(
         config=config,
         site=site,
-        baseline=not state.imported,
+        first_import=not state.imported,
         keys=frozenset(story.key for story in found),
         now=now,
     )
     await _take_over(db, look, found, gathered, report)
     async with db.write() as connection:
         await _withdraw_gone(connection, look, gathered.gone, report)
-        await sources.save(connection, replace(_after(state, config, gathered, now=now), left_out=left_out))
+        latest = await articles.latest(connection, limit=RECENT, source=config.name)
+        recent = [article.content.published for article in latest]
+        after = replace(_after(state, config, gathered, recent, chance=chance, now=now), left_out=left_out)
+        if gathered.look is Look.DEGRADED and not state.imported:
+            after = replace(after, imported=await _has_waited(connection, config, now=now))
+        await sources.save(connection, after)
+        await likeness.forget_before(connection, now - WINDOW)
+    await _look_at_pictures(db, look, album, report)
     return report
+
+
+async def _look_at_pictures(db: Database, look: _Look, album: Album, report: GatherReport) -> None:
+    """Young stories that this look didn't show may have a new picture all the same."""
+    async with db.read() as connection:
+        latest = await articles.latest(connection, limit=_YOUNG_ONES, source=look.config.name)
+    young = [a for a in latest if a.state is ArticleState.PUBLISHED and look.now - a.content.published <= YOUNG]
+    shown = [FoundArticle(key=a.source_key, content=a.content) for a in young if a.source_key not in look.keys]
+    dressed, _ = await with_pictures(db, look.config, shown, album, now=look.now)
+    changed = [after for before, after in zip(shown, dressed, strict=True) if before.content != after.content]
+    async with db.write() as connection:
+        await _take_chunk(connection, look, changed, report)
+
+
+async def _has_waited(connection: AsyncConnection, config: SourceConfig, *, now: datetime) -> bool:
+    """A first import that came malformed may lack stories, which must not be news later; but not for ever."""
+    since = await articles.first_seen(connection, config.name)
+    return since is not None and now - since >= _PATIENT_IMPORT
 
 
 async def _take_over(
@@ -124,7 +167,8 @@ async def _take_chunk(
     standing = await articles.by_ids(connection, set(ids.values()))
     before = report.changed
     for story in chunk:
-        await _take_story(connection, look, story, _same(story, ids, standing, look), report)
+        taken = await _take_story(connection, look, story, _same(story, ids, standing, look), report)
+        standing[taken.id] = taken
     if report.changed > before:
         await ask_for_publishing(connection, now=look.now)
 
@@ -138,7 +182,8 @@ async def ask_for_publishing(connection: AsyncConnection, *, now: datetime) -> N
 def _same(story: FoundArticle, ids: dict[str, str], standing: dict[str, Article], look: _Look) -> Article | None:
     """The article this story is a new look at: by its key, else by another name.
 
-    A name that belongs to another story of the same look proves nothing (several stories may share a link).
+    A name that belongs to another story of the same look proves nothing (several stories may share a link); so an
+    old article goes to the first of two new ones that claim it.
     """
     for name in (story.key, *story.aliases):
         other = standing.get(ids.get(name, ""))
@@ -149,23 +194,28 @@ def _same(story: FoundArticle, ids: dict[str, str], standing: dict[str, Article]
 
 async def _take_story(
     connection: AsyncConnection, look: _Look, story: FoundArticle, held: Article | None, report: GatherReport
-) -> None:
+) -> Article:
+    """Publishes or revises one story; returns the article as it stands then."""
     for picture in story.media:
         await articles.add_media(connection, picture, now=look.now)
     if held is None:
         held = await _publish(connection, look, story, report)
     else:
-        await _revise(connection, look, story, held, report)
-        if held.source_key != story.key:  # known by another name: from now on it goes by this one
+        held = await _revise(connection, look, story, held, report)
+        if better_key(held.source_key, story.key) != held.source_key:
             await articles.rename(connection, held, story.key)
-    names = {held.source_key, *story.aliases} - {story.key}
+            await articles.add_aliases(connection, look.config.name, held.id, [held.source_key])
+            held = replace(held, source_key=story.key)
+    names = {story.key, *story.aliases} - {held.source_key}
     await articles.add_aliases(connection, look.config.name, held.id, sorted(names))
+    return held
 
 
 async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle, report: GatherReport) -> Article:
     """A story we have never seen."""
     identifier = await _free_id(connection, look.config.name, story.key)
-    announced = not look.baseline or look.config.first_import_mail
+    found = await find_likeness(connection, look.config.name, story.content, now=look.now)
+    news = not look.first_import or look.config.first_import_mail
     article = Article(
         id=identifier,
         public_id=public_id(look.site.tag_host, look.now.year, identifier),
@@ -176,53 +226,70 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
         edit=Edit.FIRST,
         state=ArticleState.PUBLISHED,
         first_seen=look.now,
-        sort_at=sort_time(story.content.published, look.now, baseline=look.baseline),
+        sort_at=sort_time(story.content.published, look.now, first_import=look.first_import),
         seq=0,
         changed_at=look.now,
-        announced=announced,
+        announced=news and not found.double,
     )
     await articles.add(connection, article, digest=content_hash(story.content))
+    await note_likeness(connection, article, found, now=look.now)
     report.published += 1
     return await _log(connection, article, ChangeKind.PUBLISHED, report)
 
 
 async def _revise(
     connection: AsyncConnection, look: _Look, story: FoundArticle, held: Article, report: GatherReport
-) -> None:
+) -> Article:
     """A story we have: edited, back again, or just as it was."""
+    shown = merged(held.content, story.content)
     digest, churn = await articles.held_hash(connection, held.id)
-    new_digest = content_hash(story.content)
+    new_digest = content_hash(shown)
     if held.state is ArticleState.WITHDRAWN:
         held = replace(held, state=ArticleState.PUBLISHED, note="", changed_at=look.now)
         report.restored += 1
         held = await _log(connection, held, ChangeKind.RESTORED, report)
     if digest == new_digest:
-        return
-    churn = churn + 1 if story.content.updated <= held.content.updated else 0
-    if churn > CHURN_LIMIT and change_kind(held.content, story.content) is not ChangeKind.CORRECTED:
-        return
-    edit = edit_class(held.content, story.content)
-    kind = change_kind(held.content, story.content)
-    content = next_content(held.content, story.content, edit, now=look.now)
+        return held
+    kind = change_kind(held.content, shown)
+    churn = churn + 1 if shown.updated <= held.content.updated else 0
+    if churn > CHURN_LIMIT and kind is not ChangeKind.CORRECTED:
+        return held
+    edit = edit_class(held.content, shown)
+    content = next_content(held.content, shown, edit, now=look.now)
     loud = look.now if kind is ChangeKind.CORRECTED else held.loud_at
     version = held.version + 1
     held = replace(held, version=version, content=content, edit=edit, changed_at=look.now, loud_at=loud)
     await articles.add_version(connection, held, digest=new_digest, churn=churn)
+    found = await find_likeness(connection, look.config.name, content, now=look.now, held=held)
+    await note_likeness(connection, held, found, now=look.now)
     report.updated += 1
-    await _log(connection, held, kind, report)
+    return await _log(connection, held, kind, report)
 
 
 async def _withdraw_gone(connection: AsyncConnection, look: _Look, gone: frozenset[str], report: GatherReport) -> None:
     """Stories the source itself says are no more."""
     ids = await articles.known(connection, look.config.name, gone)
+    away_ones = []
     for article in (await articles.by_ids(connection, set(ids.values()))).values():
         if article.state is ArticleState.PUBLISHED and article.source_key in gone:
             away = replace(article, state=ArticleState.WITHDRAWN, changed_at=look.now, loud_at=look.now)
             report.withdrawn += 1
             await _log(connection, away, ChangeKind.WITHDRAWN, report)
             await editions.hold_those_with(connection, article.id, f"{article.content.title!r} was withdrawn meanwhile")
+            away_ones.append(away)
+    for away in away_ones:
+        await _announce_heir(connection, look, away, report)
     if report.withdrawn:
         await ask_for_publishing(connection, now=look.now)
+
+
+async def _announce_heir(connection: AsyncConnection, look: _Look, away: Article, report: GatherReport) -> None:
+    """A newsroom that posted a story twice and took the first one down: the second is the news now."""
+    heir = await heir_of(connection, away)
+    if heir is not None:
+        heir = replace(heir, announced=True, changed_at=look.now)
+        report.published += 1
+        await _log(connection, heir, ChangeKind.PUBLISHED, report)
 
 
 async def _log(connection: AsyncConnection, article: Article, kind: ChangeKind, report: GatherReport) -> Article:
@@ -275,20 +342,31 @@ def _keep_pictures(found: Sequence[FoundArticle], folder: Path) -> None:
             files.write_media(folder, picture.hash, picture.body)
 
 
-def _after(state: SourceState, config: SourceConfig, gathered: Gathered, *, now: datetime) -> SourceState:
-    """The source's row after this look."""
+def _after(
+    state: SourceState,
+    config: SourceConfig,
+    gathered: Gathered,
+    recent: Sequence[datetime],
+    *,
+    chance: float,
+    now: datetime,
+) -> SourceState:
+    """The source's row after this look. `recent`: when its newest stories were published."""
     failed = gathered.look is Look.FAILED
     silent = gathered.look is Look.UNCHANGED and not gathered.problems  # a 304 says nothing about single stories
-    errors = state.errors + 1 if failed else 0
+    before = Failing(errors=state.errors, strikes=state.strikes, failing_since=state.failing_since)
+    failing = still_failing(before, gathered, now=now)
+    why = suspension(config, gathered, failing, now=now)
+    first = state.looked_at is None
     return replace(
         state,
+        **vars(failing),
         memory=gathered.memory if gathered.memory is not None else state.memory,
-        imported=state.imported or not failed,
+        imported=state.imported or gathered.look in (Look.OK, Look.UNCHANGED),
         looked_at=now,
-        next_at=next_look(config, gathered, errors=errors, now=now),
-        errors=errors,
+        next_at=next_look(config, gathered, errors=failing.errors, now=now, recent=recent, chance=chance, first=first),
         look=gathered.look,
-        problem=gathered.problem,
+        problem=why or gathered.problem,
         problems=state.problems if failed or silent else gathered.problems,
-        suspended=gathered.suspend,
+        suspended=bool(why),
     )

@@ -10,19 +10,26 @@ from syndicate.net.client import Client
 from syndicate.ports import Source
 from syndicate.sources.feed import FeedSource
 from syndicate.sources.folder import FolderSource
+from syndicate.sources.page import PageSource
+from syndicate.sources.read.rules import PageRule
+from syndicate.sources.wordpress import WordPressSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What sources work with: the way out to the network, and the place where foreign bytes are read."""
+    """What sources work with: the way out to the network, the place where foreign bytes are read, and what we know of
+    the themes that newsrooms' pages are made with."""
 
     client: Client
     jail: Jail
+    rules: tuple[PageRule, ...] = ()
 
 
 KINDS: Mapping[str, Callable[[SourceConfig, Tools], Source]] = {
     "folder": lambda config, tools: FolderSource(config, tools.jail),
     "feed": lambda config, tools: FeedSource(config, tools.client, tools.jail),
+    "wordpress": lambda config, tools: WordPressSource(config, tools.client, tools.jail, tools.rules),
+    "page": lambda config, tools: PageSource(config, tools.client, tools.jail, tools.rules),
 }
 
 

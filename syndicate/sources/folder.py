@@ -17,13 +17,13 @@ from typing import Self
 from syndicate.domain.article import Content, Picture
 from syndicate.domain.source import FoundArticle, Gathered, Look, Media, Memory, SourceConfig
 from syndicate.jail import Jail, JailFailure
+from syndicate.sources.darkroom import develop, held
 from syndicate.sources.read.addresses import web_address
 from syndicate.sources.read.dates import choose_times
 from syndicate.sources.read.disk import STORY_ENDINGS, Stamp, Unstable, read, scan
-from syndicate.sources.read.removals import CONFIRMATION, is_confirmed, looks_broken, removal_code
+from syndicate.sources.read.removals import confirmation, looks_broken, removal_code
 from syndicate.sources.read.story import Story, StoryProblem, read_story
 
-WIDEST_PICTURE = 1600  # pixels; twice the width of a page's text column
 _LARGEST_STORY = 1024 * 1024  # bytes
 _LARGEST_PICTURE = 20 * 1024 * 1024  # bytes, architecture.md §8 "caps"
 _SETTLED = 1.0  # seconds; a file younger than this may still be written
@@ -58,7 +58,7 @@ class _Shown:
 
     path: str = ""  # inside the folder
     picture: Picture | None = None
-    media: Media | None = None
+    media: tuple[Media, ...] = ()
     problem: str = ""
 
 
@@ -72,6 +72,7 @@ class _Look:
 
     files: Mapping[str, Stamp]
     old: Mapping[str, _Row]
+    confirmed: str  # the operator's word on a mass loss, as a code
     new: dict[str, _Row] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)  # of the stories in `new`
     articles: list[FoundArticle] = field(default_factory=list)
@@ -109,11 +110,11 @@ class FolderSource:
             files = await asyncio.to_thread(scan, self._root)
         except OSError as why:
             return self._failed(f"can't be listed: {why.strerror}")
-        look = _Look(files=files, old=_rows(memory))
+        look = _Look(files=files, old=_rows(memory), confirmed=memory.values.get("confirmed", ""))
         changed = self._sort_out(look, same_settings=memory.values.get("settings") == self._settings, now=now)
         for path in changed:
             await self._take(path, look, now=now)
-        return await self._conclude(look, unchanged=not changed)
+        return self._conclude(look, unchanged=not changed)
 
     def _sort_out(self, look: _Look, *, same_settings: bool, now: datetime) -> list[str]:
         """Keeps the rows of unchanged files; returns the paths to read."""
@@ -158,7 +159,7 @@ class FolderSource:
             look.keep(path, replace(row, stamp=str(stamp), digest=_digest(raw)))
 
     async def _article(self, path: str, story: Story, look: _Look, *, now: datetime) -> tuple[FoundArticle, _Row]:
-        problems = [f"{path}:1: {name} is no key we know" for name in story.unknown]
+        problems = [f"{path}:{why.line}: {why}" for why in story.unknown]
         cleaned = await self._jail.call(
             "syndicate.sources.read.clean:clean_article",
             story.body.encode(),
@@ -190,7 +191,7 @@ class FolderSource:
             key=story.id or path,
             content=content,
             aliases=(story.url,) if story.url else (),
-            media=(shown.media,) if shown.media else (),
+            media=shown.media,
         )
         image_stamp = _image_stamp(shown.path, look)
         return found, _Row(stamp="", key=found.key, image=shown.path, image_stamp=image_stamp, problems=tuple(problems))
@@ -213,22 +214,12 @@ class FolderSource:
         if stamp.size > _LARGEST_PICTURE:
             return _Shown(path=inside, problem=f"image {story.image!r} is larger than 20 MiB")
         raw = await self._bytes(inside, stamp)
-        seen = await self._jail.call("syndicate.sources.read.picture:inspect_picture", raw, max_width=WIDEST_PICTURE)
-        problem = f"({seen.kind})" if isinstance(seen, JailFailure) else seen.value.get("problem", "")
-        if isinstance(seen, JailFailure) or problem:
-            return _Shown(path=inside, problem=f"image {story.image!r} can't be used: {problem}")
-        media = _media(seen.payload, seen.value)
-        picture = replace(
-            words,
-            media=media.hash,
-            mime_type=media.mime_type,
-            width=media.width,
-            height=media.height,
-            size_bytes=len(media.body),
-        )
-        return _Shown(path=inside, picture=picture, media=media)
+        made = await develop(self._jail, raw)
+        if isinstance(made, str):
+            return _Shown(path=inside, problem=f"image {story.image!r} can't be used: {made}")
+        return _Shown(path=inside, picture=replace(words, **held(made)), media=made)
 
-    async def _conclude(self, look: _Look, *, unchanged: bool) -> Gathered:
+    def _conclude(self, look: _Look, *, unchanged: bool) -> Gathered:
         """What the look amounts to, once all files were read."""
         absent = {path: row for path, row in look.old.items() if path not in look.files and row.key}
         if absent and look.waiting:  # perhaps a new name for one of them is still being written
@@ -238,20 +229,21 @@ class FolderSource:
         moved = _moves(look, absent)
         known = {row.key for row in look.old.values() if row.key}
         gone = known - look.keys - moved.keys()
-        if looks_broken(gone, known) and not await asyncio.to_thread(is_confirmed, self._root, gone):
+        if looks_broken(gone, known) and look.confirmed != (code := removal_code(gone)):
             return self._failed(
                 f"lacks {len(gone)} of its {len(known)} stories all at once, so nothing was withdrawn. "
-                f"If they were meant to go, write {removal_code(gone)} into {self._root / CONFIRMATION}"
+                f"If they were meant to go, run {confirmation(self._config.name, code)}"
             )
         if unchanged and look.new == look.old:
             return Gathered(look=Look.UNCHANGED, problems=look.problems())
         rows = {f"file:{path}": row.to_text() for path, row in look.new.items()}
+        unused = {"confirmed": look.confirmed} if look.confirmed and not gone else {}
         return Gathered(
             look=Look.OK,
             articles=tuple(look.articles),
             gone=frozenset(gone),
             moved=moved,
-            memory=Memory(values={"settings": self._settings, **rows}),
+            memory=Memory(values={"settings": self._settings, **unused, **rows}),
             problems=look.problems(),
         )
 
@@ -302,16 +294,6 @@ def _inside(story: str, image: str) -> str:
     A path that leads out of the folder is none that `scan` ever lists.
     """
     return posixpath.normpath(posixpath.join("/", posixpath.dirname(story), image)).lstrip("/")
-
-
-def _media(body: bytes, value: Mapping[str, object]) -> Media:
-    return Media(
-        hash=hashlib.blake2b(body, digest_size=16).hexdigest(),
-        mime_type=str(value["mime"]),
-        width=int(str(value["width"])),
-        height=int(str(value["height"])),
-        body=body,
-    )
 
 
 def _times(story: Story, stamp: Stamp, *, now: datetime) -> tuple[datetime, datetime, tuple[str, ...]]:

@@ -15,17 +15,21 @@ from syndicate.store.db import insert_new, upsert
 from syndicate.store.sets import among
 from syndicate.store.tables import article_aliases, article_versions, articles, changes, media
 
+_LONGEST_ALIAS = 700  # characters
+
 
 async def known(connection: AsyncConnection, source: str, names: Iterable[str]) -> dict[str, str]:
     """Which of these keys and aliases are a story of this source already: name → article id."""
-    wanted = sorted(set(names))
+    asked = set(names)
+    wanted = sorted({*asked, *map(_alias, asked)})
     by_key = select(articles.c.source_key, articles.c.id).where(
         articles.c.source == source, among(connection, articles.c.source_key, wanted)
     )
     by_alias = select(article_aliases.c.alias, article_aliases.c.article_id).where(
         article_aliases.c.source == source, among(connection, article_aliases.c.alias, wanted)
     )
-    found = {row.alias: row.article_id for row in await connection.execute(by_alias)}
+    aliases = {row.alias: row.article_id for row in await connection.execute(by_alias)}
+    found = {name: aliases[_alias(name)] for name in asked if _alias(name) in aliases}
     return found | {row.source_key: row.id for row in await connection.execute(by_key)}
 
 
@@ -91,6 +95,13 @@ async def held_hash(connection: AsyncConnection, identifier: str) -> tuple[str, 
     return row.hash, row.churn
 
 
+async def first_seen(connection: AsyncConnection, source: str) -> datetime | None:
+    """When the source's first story came in."""
+    query = select(articles.c.first_seen).where(articles.c.source == source).order_by(articles.c.first_seen).limit(1)
+    found: datetime | None = await connection.scalar(query)
+    return found
+
+
 async def add(connection: AsyncConnection, article: Article, *, digest: str) -> None:
     """Writes a new article with its first version. Its change row comes from `changes.append`."""
     await connection.execute(
@@ -101,7 +112,6 @@ async def add(connection: AsyncConnection, article: Article, *, digest: str) -> 
             source_key=article.source_key,
             first_seen=article.first_seen,
             sort_at=article.sort_at,
-            announced=article.announced,
             churn=0,
             **_standing(article),
         )
@@ -127,14 +137,15 @@ async def taken(connection: AsyncConnection, identifier: str) -> bool:
 
 
 async def set_state(connection: AsyncConnection, article: Article) -> None:
-    """Writes down a withdrawal or a return: state, note, seq and when."""
+    """Writes down a withdrawal or a return: state, note, seq, when, and whether it is announced."""
     await connection.execute(update(articles).where(articles.c.id == article.id).values(**_standing(article)))
 
 
 async def add_aliases(connection: AsyncConnection, source: str, identifier: str, names: Iterable[str]) -> None:
     """Other names under which the source may show the story again. The first owner of a name keeps it."""
     for name in names:
-        await insert_new(connection, article_aliases, {"source": source, "alias": name[:700], "article_id": identifier})
+        row = {"source": source, "alias": _alias(name), "article_id": identifier}
+        await insert_new(connection, article_aliases, row)
 
 
 async def add_media(connection: AsyncConnection, found: Media, *, now: datetime) -> None:
@@ -147,6 +158,11 @@ async def add_media(connection: AsyncConnection, found: Media, *, now: datetime)
 async def media_type(connection: AsyncConnection, digest: str) -> str | None:
     """The type under which a picture is served, or None if we hold no such picture."""
     return await connection.scalar(select(media.c.mime_type).where(media.c.hash == digest))
+
+
+def _alias(name: str) -> str:
+    """A name as the index can hold it (PostgreSQL refuses entries over 2,700 bytes)."""
+    return name[:_LONGEST_ALIAS]
 
 
 def _current() -> Select[Any]:
@@ -179,6 +195,7 @@ def _standing(article: Article) -> dict[str, Any]:
         "edit": article.edit.value,
         "seq": article.seq,
         "changed_at": article.changed_at,
+        "announced": article.announced,
         "loud_at": article.loud_at,
         "note": article.note,
     }

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -82,6 +83,8 @@ sources = Table(  # what we remember of each source between two looks
     Column("looked_at", Instant),
     Column("next_at", Instant, nullable=False),
     Column("errors", Integer, nullable=False),  # in a row
+    Column("strikes", Float, nullable=False),  # the same, weighed
+    Column("failing_since", Instant),
     Column("look", String(12), nullable=False),
     Column("problem", Text, nullable=False),
     Column("problems", Json, nullable=False),  # stories with a flaw, one line each
@@ -103,11 +106,12 @@ articles = Table(
     Column("seq", BigInteger, nullable=False),  # of its latest change
     Column("changed_at", Instant, nullable=False),
     Column("loud_at", Instant),  # last corrected or withdrawn
-    Column("announced", Boolean, nullable=False),  # False: came with a first import
+    Column("announced", Boolean, nullable=False),  # False: came with a first import, or is a double posting
     Column("churn", Integer, nullable=False),  # edits in a row that left the dates alone
     Column("note", Text, nullable=False),
     UniqueConstraint("source", "source_key"),
     Index(None, "sort_at"),
+    Index(None, "source", "sort_at"),  # the newest of one source, before each look
 )
 article_versions = Table(  # append-only
     "article_versions",
@@ -139,6 +143,24 @@ changes = Table(
     Column("note", Text, nullable=False),
     Index(None, "article_id"),
 )
+article_sketches = Table(  # hashes of newest versions, by which like stories are found; see domain/likeness.py
+    "article_sketches",
+    metadata,
+    Column("hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("at", Instant, nullable=False),  # of the article in feed order; old ones are forgotten
+    Index(None, "article_id"),
+    Index(None, "at"),
+)
+article_links = Table(  # the later article and the one before it that it is like
+    "article_links",
+    metadata,
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("other_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("kind", String(8), nullable=False),  # double, copy
+    Column("at", Instant, nullable=False),
+    Index(None, "other_id"),
+)
 cursors = Table(  # how far each reader of the change log has read
     "cursors",
     metadata,
@@ -154,6 +176,18 @@ media = Table(  # pictures we hold; the bytes lie in var/media/HASH
     Column("height", Integer, nullable=False),
     Column("size_bytes", Integer, nullable=False),
     Column("seen_at", Instant, nullable=False),
+)
+pictures = Table(  # lead pictures of newsrooms: what their addresses gave when we last asked
+    "pictures",
+    metadata,
+    Column("source", String(40), primary_key=True),
+    Column("url_digest", String(32), primary_key=True),
+    Column("held", Json, nullable=False),  # hashes, type and size of what we hold; {}: it never came
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("checked_at", Instant, nullable=False),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("problem", Text, nullable=False),
 )
 
 # ── feeds ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,6 +276,7 @@ editions = Table(
     Column("content_hash", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("frozen_at", Instant),
+    Column("released_at", Instant),  # from its last hold
     Column("done_at", Instant),
     Column("why", Text, nullable=False),
     UniqueConstraint("newsletter", "slot"),

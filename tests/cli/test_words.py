@@ -25,6 +25,7 @@ PRINT_NO_DATA = {
     "partners replay",
     "partners enable",
     "jobs retry",
+    "sources confirm",
 }
 MAY_SEND = {
     "once",

@@ -181,6 +181,14 @@ def test_a_picture_without_alt_text_or_size_still_has_words() -> None:
     assert " height=" not in picture
 
 
+def test_a_mail_shows_the_small_picture_where_there_is_one() -> None:
+    picture = Picture(media="a" * 32, small="b" * 32, alt="Pasar", width=1600, height=900)
+    page = shown(make_article(picture=picture)).html
+
+    assert f"/media/{'b' * 32}" in page
+    assert f"/media/{'a' * 32}" not in page
+
+
 def test_a_picture_that_word_can_t_draw_is_left_out() -> None:
     webp = make_article(picture=Picture(media="ab" * 16, mime_type="image/webp"))
 

@@ -10,8 +10,13 @@ from syndicate.domain.article import CHURN_LIMIT, Article, ArticleState, article
 from syndicate.domain.change import Change
 from syndicate.domain.edition import EditionState
 from syndicate.domain.source import Look, Media, Memory
+from syndicate.jail import Jail
+from syndicate.net.client import Client
+from syndicate.net.guard import Allowed
 from syndicate.pipeline import gather as step
 from syndicate.pipeline.gather import FIRST_IMPORT, GatherReport, gather_source
+from syndicate.pipeline.pictures import Album
+from syndicate.sources.darkroom import Darkroom
 from syndicate.store import articles, changes, editions, jobs, sources
 from syndicate.store.db import Database
 from syndicate.store.sources import SourceState
@@ -22,12 +27,14 @@ class Room:
     """A newsroom, the database, and what a test asks about both."""
 
     def __init__(self, db: Database, folder: Path) -> None:
-        self.db, self.folder, self.source, self.clock = db, folder, ScriptedSource(), SetClock()
+        self.db, self.source, self.clock = db, ScriptedSource(), SetClock()
+        nowhere = Client(allowed=Allowed(), user_agent="Test/1")  # no story here has a picture to be fetched
+        self.album = Album(darkroom=Darkroom(client=nowhere, jail=Jail()), folder=folder)
 
     async def look(self, **config: Any) -> GatherReport:
         now = self.clock.forward(minutes=10)
         return await gather_source(
-            self.db, make_config(**config), self.source, site=SITE, media_folder=self.folder, now=now
+            self.db, make_config(**config), self.source, site=SITE, album=self.album, chance=0.5, now=now
         )
 
     async def imported(self) -> "Room":
@@ -211,6 +218,54 @@ async def test_two_stories_that_share_a_link_stay_two(room: Room) -> None:
     assert (await room.story("a")).id != (await room.story("b")).id
 
 
+async def test_of_two_new_stories_that_claim_an_old_one_by_its_link_only_the_first_is_it(room: Room) -> None:
+    room.source.publish("lama", aliases=("/cabai",))
+    await room.look()
+    room.source.stories.clear()
+    for key in ("baru-a", "baru-b"):
+        room.source.publish(key, aliases=("/cabai",), title=f"Judul {key}")
+    for _ in range(2):
+        await room.look()
+
+    assert await room.kinds() == ["published", "updated", "published"]
+    assert (await room.story("baru-a")).content.title == "Judul baru-a"
+    assert (await room.story("baru-b")).content.title == "Judul baru-b"
+
+
+async def test_a_very_long_name_is_found_again(room: Room) -> None:
+    name = "https://lintaspagi.example/" + "panjang-" * 200
+    room.source.publish("a", aliases=(name,))
+    await room.look()
+    room.source.stories.clear()
+    room.source.publish("b", aliases=(name,), title="Berita a", url="https://lintaspagi.example/a")
+
+    assert (await room.look()).published == 0
+
+
+async def test_a_story_keeps_wordpress_own_number_when_a_channel_shows_only_its_address(room: Room) -> None:
+    link = "https://lintaspagi.example/cabai"
+    room.source.publish("wp:7", aliases=(link,), url=link)
+    await room.look()
+    room.source.stories.clear()
+    room.source.publish(link, url=link, title="Berita wp:7")
+    await room.look()
+    room.source.stories.clear()
+    room.source.withdraw("wp:7")
+    await room.look()
+
+    assert await room.kinds() == ["published", "withdrawn"]
+
+
+async def test_what_a_lesser_channel_leaves_out_is_no_edit(room: Room) -> None:
+    fields = ("title", "summary", "body_html", "authors", "sections", "tags", "picture", "url")
+    room.source.publish("wp:7", provenance=dict.fromkeys(fields, "rest"))
+    await room.look()
+    room.source.edit("wp:7", sections=(), summary="", provenance=dict.fromkeys(fields, "feed"))
+    await room.look()
+
+    assert await room.kinds() == ["published"]
+
+
 async def test_a_key_that_a_look_brings_twice_is_one_story(room: Room) -> None:
     room.source.publish("a")
     (story,) = room.source.stories.values()
@@ -283,11 +338,11 @@ async def test_memory_is_never_ahead_of_the_stories(room: Room, monkeypatch: pyt
         room.source.publish(f"k{number}", published=NOW + timedelta(seconds=number))
     real, calls = step._take_story, []
 
-    async def breaks(*args: Any) -> None:  # a crash inside the second chunk can't be had from outside
+    async def breaks(*args: Any) -> Article:  # a crash inside the second chunk can't be had from outside
         calls.append(args)
         if len(calls) == 65:
             raise RuntimeError("power cut")
-        await real(*args)
+        return await real(*args)
 
     monkeypatch.setattr(step, "_take_story", breaks)
     with pytest.raises(RuntimeError, match="power cut"):
@@ -334,6 +389,28 @@ async def test_a_first_look_that_fails_is_no_first_import(db: Database, tmp_path
     assert (await room.log())[0].baseline
 
 
+async def test_a_malformed_first_look_leaves_the_first_import_open_but_not_for_ever(
+    db: Database, tmp_path: Path
+) -> None:
+    room = Room(db, tmp_path)
+    room.source.publish("a")
+    room.source.next_look(look=Look.DEGRADED)
+    await room.look()
+    room.source.publish("b")
+    room.source.next_look(look=Look.DEGRADED)
+    await room.look()
+    async with db.read() as connection:
+        waited_for = await sources.importing(connection, ["lintas"])
+    room.clock.forward(hours=24)
+    room.source.next_look(look=Look.DEGRADED)
+    await room.look()
+    room.source.publish("c")
+    await room.look()
+
+    assert [change.baseline for change in await room.log()] == [True, True, False]
+    assert waited_for == []
+
+
 async def test_a_source_that_is_gone_for_good_is_suspended(room: Room) -> None:
     room.source.fail(suspend=True)
     await room.look()
@@ -348,6 +425,6 @@ async def test_pictures_are_on_disk_and_noted(room: Room) -> None:
     room.source.next_look(articles=(type(story)(key="a", content=story.content, media=(picture,)),))
     await room.look()
 
-    assert (room.folder / ("c" * 32)).read_bytes() == b"jpeg"
+    assert (room.album.folder / ("c" * 32)).read_bytes() == b"jpeg"
     async with room.db.read() as connection:
         assert await articles.media_type(connection, "c" * 32) == "image/jpeg"

@@ -112,7 +112,7 @@ class Wordpress(Desk):
 
     def _rest(self, asked: Asked) -> Answer:
         if self.options.rest == "closed_403":
-            return Answer(status=403, body=b"<html><h1>403 Forbidden</h1></html>", headers=(HTML,))
+            return _forbidden()
         if self.options.rest == "missing_404":
             return not_found(self)
         route = asked.query.get("rest_route", asked.path.removeprefix("/wp-json"))
@@ -120,7 +120,15 @@ class Wordpress(Desk):
 
     def _feed(self, asked: Asked) -> Answer | None:
         wanted = wanted_feed(asked)
+        if wanted and self.options.feed == "closed_403":
+            return _forbidden()
+        if wanted and self.options.feed == "missing_404":
+            return not_found(self)
         return (answer_feed(self, asked, wanted) or not_found(self)) if wanted else None
+
+
+def _forbidden() -> Answer:
+    return Answer(status=403, body=b"<html><h1>403 Forbidden</h1></html>", headers=(HTML,))
 
 
 @asynccontextmanager

@@ -81,9 +81,16 @@ def _article(desk: Desk, post: Post, number: int) -> Answer:
         classes=f"post-template-default single single-post postid-{post.id} single-format-standard{more}",
         canonical=f"{link}{number}/" if number > 1 else link,
         post=post,
-        main=article_main(desk, post, parts[number - 1]),
+        main=article_main(desk, post, parts[number - 1] + _page_links(link, number, len(parts))),
     )
     return _html(desk, page, headers=post_links(desk, post) if desk.options.rest != "missing_404" else ())
+
+
+def _page_links(link: str, number: int, count: int) -> str:
+    """wp_link_pages: the way to the other pages of a story."""
+    addresses = {page: f"{link}{page}/" if page > 1 else link for page in range(1, count + 1) if page != number}
+    links = "".join(f'<a href="{url}" class="post-page-numbers">{page}</a> ' for page, url in addresses.items())
+    return f'<p class="page-links page-nav">Laman: {links}</p>\n' if links else ""
 
 
 def _archive(desk: Desk, archive: Archive, number: int) -> Answer:

@@ -115,6 +115,7 @@ class Options:
     rest: Literal["open", "closed_401", "closed_403", "missing_404"] = "open"
     users_closed: bool = False  # by a plugin: 401, and no author in what is embedded
     seo_plugin: bool = True  # yoast_head_json, Open Graph and JSON-LD
+    feed: Literal["open", "closed_403", "missing_404"] = "open"
     excerpts_only: bool = False  # "For each post in a feed, include: excerpt"
     per_feed: int = 10
     theme: Literal["tagdiv", "tagdiv_cloud", "default"] = "tagdiv"

@@ -12,7 +12,6 @@ from PIL import Image
 from syndicate.domain.source import Gathered, Look, Memory
 from syndicate.jail import Jail
 from syndicate.sources.folder import FolderSource
-from syndicate.sources.read.removals import CONFIRMATION
 from tests.sources.conftest import NOW, REPOSITORY, MakeConfig
 
 EMPTY = Memory()
@@ -38,6 +37,10 @@ class Newsroom:
         gathered = await self.source.gather(self.memory, now=now)
         self.memory = gathered.memory or self.memory
         return gathered
+
+    def confirm(self, code: str) -> None:
+        """The operator's word, as the store keeps it."""
+        self.memory = Memory(values={**self.memory.values, "confirmed": code})
 
 
 @pytest.fixture
@@ -237,6 +240,7 @@ async def test_times_are_read_in_the_newsroom_s_zone(written: str, instant: str,
         ('+++\ntitle = "A"\nIsi\n', 1, "second +++"),
         ("+++\npublished = 2026-01-01\ntitle = A\n+++\nIsi\n", 3, "TOML"),
         ('+++\nsummary = "x"\n+++\nIsi\n', 1, "title"),
+        ('+++\nsummary = "x"\ntittle = "A"\n+++\nIsi\n', 3, 'it has no title, but tittle; write title = "…"'),
         ('+++\ntitle = "A"\ntags = 3\n+++\nIsi\n', 3, "tags"),
         ('+++\ntitle = "A"\npublished = "entah"\n+++\nIsi\n', 3, "published"),
         ('+++\ntitle = "A"\nupdated = 0001-01-01T00:00:00+07:00\n+++\nIsi\n', 3, "updated"),
@@ -280,11 +284,24 @@ async def test_two_files_with_one_id_are_one_story_and_one_problem(newsroom: New
     assert "satu" in gathered.problems[0]
 
 
-async def test_a_misspelt_key_is_told(newsroom: Newsroom) -> None:
-    newsroom.write("a.md", story(autors='["x"]'))
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("autors", "autors is no key we know; did you mean authors?"),
+        ("Section", "Section is no key we know; did you mean sections?"),
+        ("image-alt", "image-alt is no key we know; did you mean image_alt?"),
+        ("zzz", "zzz is no key we know; known: authors, id, image, image_alt, "),
+    ],
+)
+async def test_a_misspelt_key_is_told_with_its_line_and_the_one_that_was_meant(
+    key: str, hint: str, newsroom: Newsroom
+) -> None:
+    text = story(**{key: '"x"'})
+    newsroom.write("a.md", text)
     gathered = await newsroom.look()
+    line = next(number for number, line in enumerate(text.split("\n"), start=1) if line.startswith(key))
     assert len(gathered.articles) == 1
-    assert "autors" in gathered.problems[0]
+    assert gathered.problems[0].startswith(f"a.md:{line}: {hint}")
 
 
 @pytest.mark.parametrize("name", ["tidak-ada.jpg", "../luar.jpg", "/etc/hostname", "link.jpg", "rusak.jpg", "teks.svg"])
@@ -366,13 +383,32 @@ async def test_an_operator_can_confirm_exactly_these_removals(newsroom: Newsroom
     for file in files[:10]:
         file.unlink()
     failed = await newsroom.look()
-    code = re.search(rf"write ([0-9a-f]+) into .*{CONFIRMATION}", failed.problem)
+    code = re.search(r"run `syndicate sources confirm \S+ ([0-9a-f]{8})`", failed.problem)
     assert code is not None
-    (newsroom.root / CONFIRMATION).write_text("deadbeef\n")
+    newsroom.confirm("deadbeef")
     assert (await newsroom.look()).look is Look.FAILED
-    (newsroom.root / CONFIRMATION).write_text(f"{code[1]}\n")
+    newsroom.confirm(code[1])
     confirmed = await newsroom.look()
     assert (confirmed.look, len(confirmed.gone)) == (Look.OK, 10)
+    assert "confirmed" not in newsroom.memory.values
     for file in files[10:]:
         file.unlink()
     assert (await newsroom.look()).look is Look.FAILED
+
+
+async def test_a_confirmation_waits_for_the_look_that_acts_on_it(newsroom: Newsroom) -> None:
+    files = [newsroom.write(f"{number}.md", story(f"Judul {number}")) for number in range(20)]
+    await newsroom.look()
+    for file in files[:10]:
+        file.unlink()
+    code = re.search(r"[0-9a-f]{8}", (await newsroom.look()).problem)
+    assert code is not None
+    newsroom.confirm(code[0])
+    newsroom.write("baru.md", story("Baru"), at=NOW)  # still being written: nothing is decided yet
+    newsroom.write("11.md", story("Disunting"), at=OLD + timedelta(minutes=1))
+
+    waiting = await newsroom.look()
+    acted = await newsroom.look(now=NOW + timedelta(minutes=1))
+
+    assert (waiting.look, waiting.gone) == (Look.OK, frozenset())
+    assert len(acted.gone) == 10

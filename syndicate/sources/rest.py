@@ -1,0 +1,263 @@
+"""A newsroom seen through WordPress's REST API: what changed since, what is gone, and what changed without saying so.
+
+REST lists have no validators; asking for what was modified since is the cheap form (gather.md §2.2). Captions and
+names of authors change without moving that stamp, so young stories are read again now and then; a deleted story
+leaves no trace in a list of changes, so the ones we know are counted. Nothing is called gone on one witness.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from syndicate.domain.source import SourceConfig
+from syndicate.jail import Jail, JailFailure
+from syndicate.net.client import PAGE, REST_PAGE, Client, Fetched, FetchFailed
+from syndicate.sources.ladder import SURE, Brought, Closed, instant, is_due, parsed, whole
+from syndicate.sources.read.items import found_articles
+from syndicate.sources.read.removals import mass_loss
+from syndicate.sources.read.rest import FIELDS, STAMP_FIELDS
+
+OVERLAP = timedelta(seconds=120)  # a post may be saved while the list is made (gather.md §2.2)
+_PAGE = 50  # posts read whole at once
+_LIST = 100  # the most that WordPress lists
+_IMPORT = 200  # posts of a first import
+_ROUNDS = 20  # lists of changes read in one look; the next look goes on
+_WATCHED = 1000  # newest posts whose presence we check
+_SWEEP = timedelta(minutes=15)  # between two readings of young stories
+_YOUNG = timedelta(days=3)
+_EMBED = "wp:featuredmedia,wp:term,author"
+
+
+@dataclass(kw_only=True)
+class RestMemory:
+    """What the channel wants back. Times are ISO texts; `posts` maps numbers to [modified, published, link]."""
+
+    root: str = ""
+    seen_to: str = ""  # highest time of modification seen
+    imported_at: str = ""
+    imported_id: int = 0  # highest number at the first import
+    posts: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)  # number → when it was first not there
+    unlisted: list[str] = field(default_factory=list)  # not in any list, though their pages are there
+    gone: list[str] = field(default_factory=list)  # withdrawn by us; they may come back
+    swept_at: str = ""
+    place: int = 0  # where the round through older posts goes on
+
+    @classmethod
+    def of(cls, text: str) -> "RestMemory":
+        """From what `text` gave."""
+        return cls(**json.loads(text)) if text else cls()
+
+    def text(self) -> str:
+        """As a source's memory keeps it: the newest posts only."""
+        newest = sorted(self.posts.items(), key=lambda row: row[1][1], reverse=True)[:_WATCHED]
+        bounded = {"posts": dict(newest), "gone": self.gone[-_LIST:], "unlisted": self.unlisted[-_LIST:]}
+        return json.dumps(asdict(self) | bounded, separators=(",", ":"))
+
+    def knows(self, number: str) -> bool:
+        """True for a post that we took once."""
+        return number in self.posts or number in self.gone
+
+    def lose(self, number: str) -> None:
+        """The post is gone, or behind a password."""
+        self.posts.pop(number, None)
+        self.missing.pop(number, None)
+        self.gone = [*(other for other in self.gone if other != number), number]
+
+
+class RestChannel:
+    """One look at a time: changes, then young stories, then who is missing."""
+
+    def __init__(self, config: SourceConfig, client: Client, jail: Jail) -> None:
+        self._config, self._client, self._jail = config, client, jail
+
+    async def look(self, memory: RestMemory, *, confirmed: str, now: datetime) -> Brought:
+        """Brings `memory` up to date. Raises Closed or Trouble; `memory` is of no use then.
+
+        `confirmed` is the code with which the operator confirmed a mass loss.
+        """
+        look = Brought()
+        if not memory.imported_at:
+            await self._import(memory, look, now=now)
+            return look
+        await self._changes(memory, look, now=now)
+        there = await self._newest(memory, look, now=now)
+        sweep = is_due(memory.swept_at, _SWEEP, now)
+        if sweep:
+            await self._read_again(memory, look, now=now)
+            memory.swept_at = now.isoformat()
+        await self._count(memory, look, there, sweep=sweep, confirmed=confirmed, now=now)
+        return look
+
+    async def probe(self, root: str) -> None:
+        """Raises Closed unless posts can be listed at this root."""
+        answer = await self._get(root, {"per_page": "1", "_fields": STAMP_FIELDS})
+        parsed = await self._jail.call("syndicate.sources.read.rest:read_stamps", answer.body, url=answer.url)
+        if isinstance(parsed, JailFailure) or "refused" in parsed.value:
+            raise Closed("doesn't answer as WordPress does")
+
+    async def _import(self, memory: RestMemory, look: Brought, *, now: datetime) -> None:
+        """The newest posts by date. Pages are cut by date, for rows move while we turn them."""
+        query = {"orderby": "date", "order": "desc", "per_page": str(_PAGE)}
+        while len(memory.posts) < _IMPORT:
+            before = len(memory.posts)
+            count = await self._take(memory, look, query, now=now)
+            if count < _PAGE or len(memory.posts) == before:
+                break
+            oldest = min(row[1] for row in memory.posts.values() if row[1])
+            query["before"] = _stamp(datetime.fromisoformat(oldest) + timedelta(seconds=1))
+        memory.seen_to = _latest([row[0] for row in memory.posts.values()], now)
+        memory.imported_at = now.isoformat()
+        memory.imported_id = max(map(int, memory.posts), default=0)
+
+    async def _changes(self, memory: RestMemory, look: Brought, *, now: datetime) -> None:
+        since, page = instant(memory.seen_to) - OVERLAP, 1
+        seen: dict[int, str] = {}
+        for _ in range(_ROUNDS):
+            query = {"modified_after": _stamp(since), "orderby": "modified", "order": "asc", "per_page": str(_LIST)}
+            stamps = await self._stamps(memory.root, query | ({"page": str(page)} if page > 1 else {}))
+            seen |= {number: modified for number, modified, _ in stamps}
+            if len(stamps) < _LIST:
+                break
+            # Go on from the last one (`modified_after` is strict); more of one second than a list holds are paged.
+            last = instant(stamps[-1][1]) - timedelta(seconds=1)
+            since, page = (last, 1) if last > since else (since, page + 1)
+        changed = [number for number, modified in seen.items() if memory.posts.get(str(number), [""])[0] != modified]
+        await self._take_all(memory, look, changed, now=now)
+        memory.seen_to = _latest([memory.seen_to, *seen.values()], now)
+
+    async def _newest(self, memory: RestMemory, look: Brought, *, now: datetime) -> set[str]:
+        """The newest by date: a scheduled post comes out without being modified. Returns who is there."""
+        stamps = await self._stamps(memory.root, {"orderby": "date", "per_page": str(_LIST)})
+        unknown = [number for number, modified, _ in stamps if memory.posts.get(str(number), [""])[0] != modified]
+        await self._take_all(memory, look, unknown, now=now)
+        return {str(number) for number, _, _ in stamps}
+
+    async def _read_again(self, memory: RestMemory, look: Brought, *, now: datetime) -> None:
+        """Captions, pictures and authors' names change without a new time of modification."""
+        oldest = _stamp(now - _YOUNG)
+        young = sorted((number for number, row in memory.posts.items() if row[1] >= oldest), key=int, reverse=True)
+        fresh = {key.removeprefix("wp:") for key in look.articles}
+        await self._take_all(memory, look, [int(n) for n in young[:_LIST] if n not in fresh], now=now)
+
+    async def _count(
+        self, memory: RestMemory, look: Brought, there: set[str], *, sweep: bool, confirmed: str, now: datetime
+    ) -> None:
+        """Whether what we know is still there: the newest at every look, a part of the rest at a sweep.
+
+        `there` are those that were seen already. What we withdrew is asked for too: it may be back.
+        """
+        watched = sorted(memory.posts.keys() - set(memory.unlisted), key=lambda n: memory.posts[n][1], reverse=True)
+        asked = list(dict.fromkeys([*watched[:_LIST], *memory.missing]))
+        if sweep:
+            older = watched[_LIST:]
+            memory.place = memory.place + _LIST if memory.place + _LIST < len(older) else 0
+            asked += [number for number in older[memory.place : memory.place + _LIST] if number not in memory.missing]
+        unseen = [number for number in asked if number not in there]
+        for some in _chunks([*unseen, *(memory.gone if sweep else [])], _LIST):
+            query = {"include": ",".join(some), "per_page": str(_LIST), "orderby": "include"}
+            there |= {str(number) for number, _, _ in await self._stamps(memory.root, query)}
+        await self._take_all(memory, look, [int(number) for number in memory.gone if number in there], now=now)
+        lost = [number for number in asked if number not in there]
+        memory.missing = {number: memory.missing.get(number, now.isoformat()) for number in lost}
+        look.alarm = mass_loss(lost, len(asked), source=self._config.name, confirmed=confirmed)
+        if look.alarm:
+            return
+        for number in [number for number in lost if is_due(memory.missing[number], SURE, now)]:
+            await self._decide(number, memory, look)
+
+    async def _decide(self, number: str, memory: RestMemory, look: Brought) -> None:
+        """The second witness is the story's page."""
+        link = memory.posts[number][2]
+        answer = await self._client.fetch("GET", link, headers={"Accept": "text/html"}, caps=PAGE)
+        if isinstance(answer, FetchFailed):
+            return
+        # WordPress sends the address of a lost story on to one that looks like it.
+        moved = (
+            answer.status == 200 and _path(answer.url) != _path(link) and f"postid-{number}".encode() not in answer.body
+        )
+        if answer.status in (404, 410) or moved:
+            look.gone.add(f"wp:{number}")
+            memory.lose(number)
+        elif answer.status == 200:
+            look.problems.append(f"{link}: not in the site's list any more, but its page is there; it stays")
+            memory.unlisted.append(number)
+            del memory.missing[number]
+
+    async def _take_all(self, memory: RestMemory, look: Brought, numbers: Iterable[int], *, now: datetime) -> None:
+        for some in _chunks([str(number) for number in numbers], _PAGE):
+            await self._take(memory, look, {"include": ",".join(some), "per_page": str(_PAGE)}, now=now)
+
+    async def _take(self, memory: RestMemory, look: Brought, query: Mapping[str, str], *, now: datetime) -> int:
+        """Reads whole posts; returns how many records there were."""
+        answer = await self._get(memory.root, {**query, "_embed": _EMBED, "_fields": FIELDS})
+        value = await parsed(self._jail, "syndicate.sources.read.rest:read_posts", answer)
+        look.problems += value["problems"]
+        wanted = []
+        for post in value["posts"]:
+            number = str(post["wp_id"])
+            if self._is_fit(post, memory, look):
+                wanted.append({**post, "language": self._config.language})  # records don't say it
+                times = [post[name].removesuffix("Z") for name in ("updated", "published")]
+                memory.posts[number] = [*times, post["link"] or memory.root]
+                memory.gone = [other for other in memory.gone if other != number]
+                memory.unlisted = [other for other in memory.unlisted if other != number]
+        found, problems = found_articles(
+            wanted, config=self._config, home=self._config.location, channel="rest", now=now
+        )
+        look.articles |= {one.key: one for one in found}
+        look.problems += problems
+        return len(value["posts"]) + len(value["problems"])
+
+    def _is_fit(self, post: Mapping[str, Any], memory: RestMemory, look: Brought) -> bool:
+        """A post we may take. One that got a password is gone; one from before the first import is no news."""
+        number, name = str(post["wp_id"]), f"{post['title'][:80]!r}"
+        if post["protected"]:
+            if number in memory.posts:
+                look.gone.add(f"wp:{number}")
+                memory.lose(number)
+            look.problems.append(f"{name}: left out, since its text is behind a password")
+            return False
+        if post["elsewhere"]:
+            look.problems.append(f"{name}: left out, since the site says that it is a copy of {post['elsewhere']}")
+            return False
+        if memory.knows(number) or not memory.imported_at or int(number) > memory.imported_id:
+            return True
+        return bool(post["published"] >= _stamp(instant(memory.imported_at)))  # else left out by the first import
+
+    async def _stamps(self, root: str, query: Mapping[str, str]) -> list[tuple[int, str, str]]:
+        answer = await self._get(root, {**query, "_fields": STAMP_FIELDS})
+        value = await parsed(self._jail, "syndicate.sources.read.rest:read_stamps", answer)
+        return [tuple(row) for row in value["posts"]]
+
+    async def _get(self, root: str, query: Mapping[str, str]) -> Fetched:
+        """One list of posts. Raises Closed when the API is shut, Trouble for what may pass."""
+        headers = {"Accept": "application/json", "Accept-Language": self._config.language}
+        return whole(await self._client.fetch("GET", _address(root, query), headers=headers, caps=REST_PAGE))
+
+
+def _address(root: str, query: Mapping[str, str]) -> str:
+    """A list of posts. Plain sites answer at `/?rest_route=/`. A bare `+` would be a blank, so all is quoted."""
+    asked = "&".join(f"{name}={quote(value, safe=',:')}" for name, value in query.items())
+    return f"{root}wp/v2/posts{'&' if '?' in root else '?'}{asked}"
+
+
+def _chunks(numbers: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))
+
+
+def _stamp(at: datetime) -> str:
+    """UTC with `Z`: without a zone WordPress takes a time for the site's own (gather.md §2.2)."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def _latest(stamps: Iterable[str], now: datetime) -> str:
+    """The highest time of modification; one from the future must not blind us to all that comes before it."""
+    return _stamp(min(max((instant(stamp) for stamp in stamps if stamp), default=now), now))
+
+
+def _path(url: str) -> str:
+    return urlsplit(url).path.rstrip("/")

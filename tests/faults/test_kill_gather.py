@@ -1,0 +1,128 @@
+"""`kill -9` amid a look at a newsroom loses no story and no deed of its editors, and tells none of them twice (R02, R05).
+
+The same deeds are gathered undisturbed, which is held against what stands beside each of them, and with kills at points
+that a seed names. The look that was killed is made again; then both must have the same articles, versions and log.
+"""
+
+import asyncio
+import random
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.faults.editors import DEEDS, STANDINGS, Deed, write
+from tests.faults.reading import Held, Room
+from tests.servers.wordpress import Wordpress, open_wordpress
+
+KILLS = 15  # on each database
+SEED = 20261124
+MANY_SEEDS = range(12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undisturbed:
+    """A run without kills: what we held after each deed, what its last look said, and how many points its looks had."""
+
+    held: tuple[Held, ...]
+    problems: tuple[str, ...]
+    points: tuple[tuple[int, ...], ...]
+
+
+@asynccontextmanager
+async def open_room(store: str, folder: Path) -> AsyncIterator[Room]:
+    async with open_wordpress() as site:
+        room = Room(site=site, store=store, folder=folder)
+        try:
+            yield room
+        finally:
+            await room.aclose()
+
+
+async def run_undisturbed(store: str, folder: Path) -> Undisturbed:
+    held, problems, points = [], [], []
+    async with open_room(store, folder) as room:
+        for deed in DEEDS:
+            reports = await room.after(deed)
+            held.append(await room.held())
+            problems.append(reports[-1].problem)
+            points.append(tuple(report.points for report in reports))
+    return Undisturbed(held=tuple(held), problems=tuple(problems), points=tuple(points))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copy(migrated_sqlite, folder / "syndicate.db")
+    return asyncio.run(run_undisturbed(f"sqlite:///{folder}/syndicate.db", folder / "media"))
+
+
+def choose_point(chance: random.Random, looks: Sequence[int]) -> tuple[int, int]:
+    """A look and a point in it, each point as likely as another."""
+    return chance.choice([(look, point) for look, points in enumerate(looks) for point in range(1, points + 1)])
+
+
+async def survives(room: Room, undisturbed: Undisturbed, deeds: Iterable[int], seed: int) -> None:
+    """A kill for each mention of a deed."""
+    chance, killed = random.Random(seed), list(deeds)
+    for number, (deed, looks) in enumerate(zip(DEEDS, undisturbed.points, strict=True)):
+        kills = [choose_point(chance, looks) for _ in range(killed.count(number))]
+        await room.after(deed, kills)
+        assert await room.held() == undisturbed.held[number], f"{deed.name}, killed at (look, point) {kills}"
+    assert (await room.held()).standings == STANDINGS
+
+
+def test_undisturbed_each_deed_comes_to_what_is_written_beside_it(undisturbed: Undisturbed) -> None:
+    before: tuple[str, ...] = ()
+    for deed, held, problem in zip(DEEDS, undisturbed.held, undisturbed.problems, strict=True):
+        assert held.told[: len(before)] == before
+        assert (deed.name, held.told[len(before) :]) == (deed.name, deed.told)
+        assert deed.problem in problem if deed.problem else not problem
+        before = held.told
+    assert undisturbed.held[-1].standings == STANDINGS
+
+
+async def test_kills_change_nothing_that_we_hold_of_a_newsroom(
+    migrated_url: str, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    order = random.Random(SEED).sample(range(len(DEEDS)), len(DEEDS))
+    deeds = order[:KILLS] if migrated_url.startswith("sqlite") else order[-KILLS:]  # together they are all deeds
+    async with open_room(migrated_url, tmp_path / "media") as room:
+        await survives(room, undisturbed, deeds, SEED)
+
+
+@pytest.mark.parametrize(
+    ("slug", "do"),
+    [
+        ("baru", lambda site: write(site, "baru")),
+        ("lama-3", lambda site: site.restore("lama-3")),
+    ],
+    ids=["published", "restored"],
+)
+async def test_what_comes_right_before_a_kill_and_goes_before_the_next_look_does_not_stay(
+    migrated_url: str, tmp_path: Path, slug: str, do: Callable[[Wordpress], object]
+) -> None:
+    async with open_room(migrated_url, tmp_path / "media") as room:
+        await room.after(DEEDS[0])
+        await room.after(Deed(name="trash", do=lambda site: site.trash("lama-3"), minutes=(5, 11)))
+        do(room.site)
+        room.site.now += timedelta(minutes=5)
+        await room.killed_look(2, "INSERT INTO sources")  # the look is being written down
+        await room.after(Deed(name="trash", do=lambda site: site.trash(slug), minutes=(5, 11)))
+        standing = (await room.held()).standings.get(slug)
+
+    assert standing is None or standing.state == "withdrawn"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", MANY_SEEDS)
+async def test_many_more_kills_change_nothing(
+    migrated_url: str, tmp_path: Path, undisturbed: Undisturbed, seed: int
+) -> None:
+    deeds = random.Random(seed).choices(range(len(DEEDS)), k=2 * len(DEEDS))
+    async with open_room(migrated_url, tmp_path / "media") as room:
+        await survives(room, undisturbed, deeds, seed)

@@ -1,0 +1,128 @@
+"""From any address of a newsroom to its best channel, and to stories as they would be gathered."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from syndicate.errors import Refused
+from syndicate.jail import Jail
+from syndicate.net.client import Client
+from syndicate.net.guard import Allowed
+from syndicate.pipeline.discover import Discovery, Sample, discover, take_sample
+from syndicate.settings import assets
+from syndicate.sources import Tools
+from syndicate.sources.read.rules import load_rules
+from tests.factories import make_config
+from tests.servers.wordpress import Options, Picture, Wordpress, open_wordpress
+
+TITLES = (
+    "Jembatan baru dibuka",
+    "Harga cabai turun",
+    "Kereta pagi ditambah",
+    "Pasar pagi pindah",
+    "Air bersih kembali",
+)
+TEXT = "MALANG POSCO MEDIA, MALANG – Pemerintah kota menyatakan bahwa {0} sesuai dengan rencana yang dibahas warga."
+MORE = "Warga yang ditemui di balai kota mengatakan bahwa mereka akan menunggu hasil dari rapat pada pekan depan itu."
+
+
+class Site:
+    """A newsroom, and a person who pastes one of its addresses."""
+
+    def __init__(self, wordpress: Wordpress, tools: Tools) -> None:
+        self.wordpress, self.tools = wordpress, tools
+        self.told: list[str] = []
+
+    async def found_by(self, url: str) -> Discovery:
+        like = make_config(name="koran", kind="", location=url)
+        return await discover(url, like, self.tools, tell=self.told.append, now=self.wordpress.now)
+
+    async def sample(self, found: Discovery) -> Sample:
+        return await take_sample(found, self.tools, tell=self.told.append, now=self.wordpress.now)
+
+
+@asynccontextmanager
+async def open_site(options: Options, *, stories: int = 5) -> AsyncIterator[Site]:
+    async with open_wordpress(options) as wordpress:
+        for title in TITLES[:stories]:
+            slug = title.lower().replace(" ", "-")
+            text = f"{TEXT.format(title.lower())}\n\n{MORE}\n\n{MORE} (rex/aim)"
+            picture = Picture(name=f"{slug}.jpg", caption="Suasana (FOTO: ANTARA)")
+            wordpress.publish(slug, title, text, categories=["Malang Raya/Kota"], tags=[slug], picture=picture)
+            wordpress.now += timedelta(minutes=1)
+        client = Client(allowed=Allowed.parse([f"127.0.0.1:{wordpress.site.port}"]), user_agent="Test/1")
+        jail = Jail(wall_seconds=10.0)
+        rules = tuple(rule for variants in load_rules(assets("page-rules")).values() for rule in variants)
+        yield Site(wordpress, Tools(client=client, jail=jail, rules=rules))
+        await client.aclose()
+        await jail.aclose()
+
+
+def states(found: Discovery) -> list[str]:
+    return [f"{one.name} {one.state} {one.status or ''}".strip() for one in found.channels]
+
+
+SITES = {
+    "REST open": (Options(), "rest", "wordpress"),
+    "REST shut, feed": (Options(rest="closed_401"), "feed", "wordpress"),
+    "feed of excerpts": (Options(rest="missing_404", excerpts_only=True), "feed", "wordpress"),
+    "REST and feed shut, sitemap": (Options(rest="closed_403", feed="closed_403"), "sitemap", "wordpress"),
+    "front page alone": (Options(rest="missing_404", feed="missing_404", sitemap="none"), "page", "wordpress"),
+}
+
+
+@pytest.mark.parametrize("name", SITES)
+async def test_the_best_channel_that_is_open_is_chosen_and_brings_whole_stories(name: str) -> None:
+    options, channel, kind = SITES[name]
+    async with open_site(options) as site:
+        found = await site.found_by(f"{site.wordpress.home}/")
+        sample = await site.sample(found)
+
+    assert found.best is not None
+    assert found.config is not None
+    assert (found.best.name, found.config.kind, found.config.location) == (channel, kind, f"{site.wordpress.home}/")
+    assert [one.content.title for one in sample.articles] == list(reversed(TITLES))
+    newest = sample.articles[0].content
+    assert newest.body_html.count("<p>") == 3
+    assert newest.flags == ()
+
+
+async def test_what_is_shut_and_what_is_not_there_are_told_apart() -> None:
+    async with open_site(Options(rest="closed_401", feed="missing_404", sitemap="none")) as site:
+        found = await site.found_by(site.wordpress.home)
+
+    assert states(found) == ["rest shut 401", "feed none 404", "sitemap none", "page open"]
+
+
+PASTED = (
+    *("{home}", "{home}/", "{home}/jembatan-baru-dibuka/", "{home}/feed/", "{home}/wp-json/", "{home}/wp-sitemap.xml"),
+    *("{host}", "{host}/jembatan-baru-dibuka/"),
+)
+
+
+async def test_any_address_of_the_site_leads_to_it() -> None:
+    async with open_site(Options(), stories=1) as site:
+        home = site.wordpress.home
+        pasted = [one.format(home=home, host=home.removeprefix("http://")) for one in PASTED]
+        found = [await site.found_by(url) for url in pasted]
+
+    assert [one.config and (one.config.kind, one.config.location) for one in found] == [
+        ("wordpress", f"{home}/") for _ in PASTED
+    ]
+    assert [states(one)[:2] for one in found] == [["rest open", "feed open"] for _ in PASTED]
+
+
+async def test_a_site_without_stories_has_channels_but_nothing_to_show() -> None:
+    async with open_site(Options(), stories=0) as site:
+        found = await site.found_by(site.wordpress.home)
+        sample = await site.sample(found)
+
+    assert sample.articles == ()
+
+
+async def test_a_site_that_can_not_be_reached_is_one_sentence() -> None:
+    async with open_site(Options(), stories=0) as site:
+        with pytest.raises(Refused, match=r"could not be reached.*Open it in a browser"):
+            await site.found_by("http://127.0.0.1:9/berita")

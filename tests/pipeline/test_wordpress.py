@@ -1,0 +1,383 @@
+"""A WordPress newsroom, gathered: each thing its editors do comes out as the right articles and changes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syndicate.domain.article import Article
+from syndicate.domain.source import Look
+from syndicate.jail import Jail
+from syndicate.net.client import Client
+from syndicate.net.guard import Allowed
+from syndicate.pipeline.gather import GatherReport, gather_source
+from syndicate.pipeline.pictures import Album
+from syndicate.sources import Tools, open_source
+from syndicate.sources.darkroom import Darkroom
+from syndicate.store import articles, changes, sources
+from syndicate.store.db import Database
+from tests.factories import SITE, make_config
+from tests.servers.wordpress import Options, Picture, Status, Wordpress, jpeg, open_wordpress
+
+BODY = "MALANG POSCO MEDIA, MALANG – Kalimat pertama tentang {0}.\n\nKalimat kedua tentang {0}. (rex/aim)"
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """Looks at the newsroom every five minutes of its own clock, and what came of it."""
+
+    db: Database
+    site: Wordpress
+    tools: Tools
+    album: Album
+
+    async def look(self, *, minutes: int = 5, **config: Any) -> GatherReport:
+        self.site.now += timedelta(minutes=minutes)
+        described = make_config(name="koran", kind="wordpress", location=f"{self.site.home}/", **config)
+        source = open_source(described, self.tools)
+        return await gather_source(
+            self.db, described, source, site=SITE, album=self.album, chance=0.5, now=self.site.now
+        )
+
+    async def looks(self, count: int, **config: Any) -> list[GatherReport]:
+        return [await self.look(**config) for _ in range(count)]
+
+    async def told(self) -> list[str]:
+        """The change log since the first import, as KIND SLUG."""
+        async with self.db.read() as connection:
+            log = await changes.span(connection, 0, 10**6)
+            found = await articles.by_ids(connection, {change.article_id for change in log})
+        slug = {i: (a.content.url or "").rstrip("/").rpartition("/")[2] for i, a in found.items()}
+        return [f"{c.kind.value} {slug[c.article_id]}" for c in log if not c.baseline]
+
+    async def article(self, number: int) -> Article:
+        async with self.db.read() as connection:
+            found = await articles.known(connection, "koran", [f"wp:{number}"])
+            return (await articles.by_ids(connection, found.values()))[found[f"wp:{number}"]]
+
+    async def problem(self) -> str:
+        async with self.db.read() as connection:
+            state = await sources.get(connection, "koran")
+        assert state is not None
+        return state.problem
+
+
+def write(site: Wordpress, slug: str, **more: Any) -> int:
+    more.setdefault("picture", Picture(name=f"{slug}.jpg", caption=f"Foto {slug} (FOTO: ANTARA)", data=jpeg()))
+    return site.publish(
+        slug, f"Judul {slug}", BODY.format(slug), categories=["Malang Raya/Kota"], tags=[slug], **more
+    ).id
+
+
+@pytest.fixture
+async def reading(db: Database, tmp_path: Path) -> AsyncIterator[Reading]:
+    async with open_wordpress(Options()) as site:
+        client = Client(allowed=Allowed.parse([f"127.0.0.1:{site.site.port}"]), user_agent="Test/1")
+        jail = Jail(wall_seconds=10.0)
+        album = Album(darkroom=Darkroom(client=client, jail=jail), folder=tmp_path)
+        for slug in ("lama-a", "lama-b", "lama-c", "lama-d", "lama-e", "lama-f", "lama-g", "lama-h"):
+            write(site, slug)
+            site.now += timedelta(minutes=1)
+        reading = Reading(db=db, site=site, tools=Tools(client=client, jail=jail), album=album)
+        await reading.look()
+        yield reading
+        await client.aclose()
+        await jail.aclose()
+
+
+async def test_a_post_is_an_article_with_all_that_rest_knows(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    content = (await reading.article(number)).content
+
+    assert await reading.told() == ["published baru"]
+    assert (content.title, content.authors, content.sections, content.tags) == (
+        "Judul baru",
+        ("Redaksi",),
+        ("Kota",),
+        ("baru",),
+    )
+    assert (content.dateline, content.initials) == ("MALANG POSCO MEDIA, MALANG", ("rex", "aim"))
+    assert content.summary.startswith("Kalimat pertama")
+    assert content.picture is not None
+    assert (content.picture.caption, content.picture.credit) == ("Foto baru (FOTO: ANTARA)", "ANTARA")
+    assert content.picture.media is not None
+    assert set(content.provenance.values()) == {"rest"}
+
+
+async def test_an_edit_is_a_new_version_and_saving_without_an_edit_is_none(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    reading.site.edit("baru", title="Judul yang lebih baik")
+    await reading.look()
+    reading.site.edit("baru")
+    await reading.looks(3)
+
+    assert await reading.told() == ["published baru", "updated baru"]
+    assert (await reading.article(number)).content.title == "Judul yang lebih baik"
+
+
+async def test_a_correction_is_told_as_one(reading: Reading) -> None:
+    write(reading.site, "baru")
+    await reading.look()
+    reading.site.edit("baru", content="RALAT: nama pejabat keliru.\n\n" + BODY.format("baru"))
+    await reading.look()
+
+    assert await reading.told() == ["published baru", "corrected baru"]
+
+
+async def test_what_changes_without_a_time_of_modification_is_seen_while_the_story_is_young(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    reading.site.edit_caption("baru", "Keterangan baru (DOK PRIBADI)")
+    await reading.looks(4)
+    reading.site.rename_author("Redaksi", "Dewan Redaksi")
+    reading.site.rename_category("Kota", "Kota Malang")
+    await reading.looks(4)
+    content = (await reading.article(number)).content
+
+    assert content.picture is not None
+    assert content.picture.caption == "Keterangan baru (DOK PRIBADI)"
+    assert (content.authors, content.sections) == (("Dewan Redaksi",), ("Kota Malang",))
+    assert (await reading.article(number)).version == 3
+
+
+async def test_a_picture_replaced_under_its_address_is_a_new_version(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    before = (await reading.article(number)).content.picture
+    reading.site.replace_picture("baru", jpeg(colour="red"))
+    await reading.look(minutes=65)
+    after = (await reading.article(number)).content.picture
+
+    assert before is not None
+    assert after is not None
+    assert before.media != after.media
+
+
+async def test_a_back_dated_post_comes_in_as_news(reading: Reading) -> None:
+    write(reading.site, "terlambat", date_gmt=reading.site.now - timedelta(days=300))
+    await reading.look()
+
+    assert await reading.told() == ["published terlambat"]
+
+
+async def test_an_old_story_that_the_first_import_left_out_is_no_news_when_it_is_edited(
+    db: Database, tmp_path: Path
+) -> None:
+    async with open_wordpress(Options()) as site:
+        for number in range(230):
+            write(site, f"arsip-{number}", picture=None)
+            site.now += timedelta(minutes=1)
+        client = Client(allowed=Allowed.parse([f"127.0.0.1:{site.site.port}"]), user_agent="Test/1")
+        jail = Jail(wall_seconds=10.0)
+        album = Album(darkroom=Darkroom(client=client, jail=jail), folder=tmp_path)
+        reading = Reading(db=db, site=site, tools=Tools(client=client, jail=jail), album=album)
+        first = await reading.look()
+        site.edit("arsip-3", title="Arsip disunting")
+        site.edit("arsip-200", title="Arsip muda disunting")
+        await reading.look()
+        await client.aclose()
+        await jail.aclose()
+
+        assert first.published == 200
+        assert await reading.told() == []  # both are of the first import or before it
+        assert (await reading.article(reading.site.post("arsip-200").id)).version == 2
+
+
+async def test_a_new_slug_is_the_same_story_at_a_new_address(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    before = await reading.article(number)
+    reading.site.rename_slug("baru", "baru-sekali")
+    await reading.look()
+    after = await reading.article(number)
+
+    assert (after.id, after.public_id) == (before.id, before.public_id)
+    assert after.content.url == reading.site.link("baru-sekali")
+    assert await reading.told() == ["published baru-sekali", "updated baru-sekali"]
+
+
+@pytest.mark.parametrize("deed", ["trash", "privatise", "delete"])
+async def test_a_story_that_is_gone_is_withdrawn_only_after_ten_minutes_and_a_look_at_its_page(
+    reading: Reading, deed: str
+) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    link = reading.site.link("baru")
+    getattr(reading.site, deed)("baru")
+    await reading.look()
+    early = await reading.told()
+    await reading.looks(2)
+
+    assert early == ["published baru"]
+    assert await reading.told() == ["published baru", "withdrawn baru"]
+    assert reading.site.seen(link.removeprefix(reading.site.home))
+    assert (await reading.article(number)).state.value == "withdrawn"
+
+
+async def test_a_restored_story_comes_back(reading: Reading) -> None:
+    write(reading.site, "baru")
+    await reading.look()
+    reading.site.trash("baru")
+    await reading.looks(4)
+    reading.site.restore("baru")
+    await reading.looks(2)
+
+    assert await reading.told() == ["published baru", "withdrawn baru", "restored baru"]
+
+
+async def test_an_old_story_comes_back_too(reading: Reading) -> None:
+    reading.site.trash("lama-a")
+    await reading.looks(4)
+    reading.site.restore("lama-a")
+    await reading.looks(2)
+    number = reading.site.post("lama-a").id
+
+    assert (await reading.article(number)).state.value == "published"
+
+
+async def test_a_story_that_gets_a_password_is_withdrawn_and_comes_back_without_it(reading: Reading) -> None:
+    write(reading.site, "baru")
+    await reading.look()
+    reading.site.protect("baru")
+    report = await reading.look()
+
+    assert await reading.told() == ["published baru", "withdrawn baru"]
+    assert any("behind a password" in line for line in report.problems)
+
+
+async def test_a_post_that_had_a_password_from_the_start_is_left_out(reading: Reading) -> None:
+    write(reading.site, "rahasia")
+    reading.site.protect("rahasia")
+    await reading.look()
+
+    assert await reading.told() == []
+
+
+async def test_drafts_and_planned_posts_are_no_stories_until_they_are_out(reading: Reading) -> None:
+    write(reading.site, "konsep", status=Status.DRAFT)
+    write(reading.site, "nanti", date_gmt=reading.site.now + timedelta(minutes=30))
+    await reading.look()
+    write(reading.site, "lain")  # what was modified last is long after the planned post was
+    await reading.look(minutes=20)
+    before = await reading.told()
+    await reading.looks(2)
+
+    assert before == ["published lain"]
+    assert await reading.told() == ["published lain", "published nanti"]
+
+
+async def test_a_mass_loss_withdraws_nothing_until_the_operator_says_so(reading: Reading) -> None:
+    for number in range(20):
+        write(reading.site, f"baru-{number}")
+    await reading.look()
+    reading.site.lose_many(12)
+    await reading.looks(4)
+    problem = await reading.problem()
+    told = [line for line in await reading.told() if line.startswith("withdrawn")]
+
+    assert told == []
+    assert "12 of 28 stories are missing at once" in problem
+    assert "syndicate sources confirm koran" in problem
+
+
+async def test_a_mass_loss_that_the_operator_confirmed_is_withdrawn(reading: Reading) -> None:
+    for number in range(20):
+        write(reading.site, f"baru-{number}")
+    await reading.look()
+    reading.site.lose_many(12)
+    await reading.look()
+    code = (await reading.problem()).rpartition(" ")[2].strip("`.")
+    async with reading.db.write() as connection:
+        await sources.confirm(connection, "koran", code)
+    await reading.look()  # confirmed, but not missing for long enough yet
+    early = [line for line in await reading.told() if line.startswith("withdrawn")]
+    await reading.looks(2)
+
+    assert early == []
+    assert len([line for line in await reading.told() if line.startswith("withdrawn")]) == 12
+    assert await reading.problem() == ""
+
+
+async def test_more_changes_than_one_list_holds_all_come_in_once(reading: Reading) -> None:
+    for number in range(130):
+        write(reading.site, f"banyak-{number}", picture=None)  # all in the same second
+    await reading.looks(2)
+
+    assert sorted(await reading.told()) == sorted(f"published banyak-{number}" for number in range(130))
+
+
+async def test_entities_and_tags_in_titles_are_read_once(reading: Reading) -> None:
+    number = reading.site.publish(
+        "cabai", "Harga Cabai & Bawang “Naik” – Warga <em>Sawojajar</em>", BODY.format("x")
+    ).id
+    await reading.look()
+
+    assert (await reading.article(number)).content.title == "Harga Cabai & Bawang “Naik” – Warga Sawojajar"
+
+
+@pytest.mark.parametrize("closed", ["closed_401", "closed_403", "missing_404"])
+async def test_with_rest_shut_the_feed_goes_on_with_the_same_stories(reading: Reading, closed: Any) -> None:
+    number = write(reading.site, "baru")
+    made = write(reading.site, "lewat-rest", by_rest=True)
+    await reading.look()
+    reading.site.options = Options(rest=closed)
+    fresh = write(reading.site, "sesudah")
+    await reading.looks(3)
+    reading.site.edit("baru", title="Judul sesudah tutup")
+    await reading.looks(2)
+
+    assert await reading.told() == [
+        "published baru",
+        "published lewat-rest",
+        "published sesudah",
+        "updated baru",
+    ]
+    held = await reading.article(number)
+    assert held.content.picture is not None
+    assert held.content.sections == ("Kota",)
+    assert (await reading.article(made)).version == 1
+    assert (await reading.article(fresh)).content.title == "Judul sesudah"
+    assert "rest is shut" in await reading.problem()
+
+
+async def test_rest_that_is_open_again_is_found_again_after_a_week(reading: Reading) -> None:
+    reading.site.options = Options(rest="closed_401")
+    await reading.look()
+    reading.site.options = Options()
+    number = write(reading.site, "baru")
+    await reading.look(minutes=60 * 24 * 7)
+
+    assert (await reading.article(number)).content.provenance["title"] == "rest"
+    assert await reading.problem() == ""
+
+
+async def test_too_many_requests_are_no_reason_to_change_the_channel(reading: Reading) -> None:
+    write(reading.site, "baru")
+    reading.site.refuse(1, status=429, retry_after="600")
+    report = await reading.look()
+    async with reading.db.read() as connection:
+        state = await sources.get(connection, "koran")
+    await reading.look(minutes=10)
+
+    assert report.look is Look.FAILED
+    assert state is not None
+    assert state.next_at - reading.site.now < timedelta(minutes=5)
+    assert await reading.told() == ["published baru"]
+    assert not reading.site.seen("/feed/")
+
+
+async def test_a_maintenance_page_is_no_loss_of_stories(reading: Reading) -> None:
+    from tests.servers.wordpress import Trouble
+
+    reading.site.trouble = Trouble.MAINTENANCE
+    reports = await reading.looks(4)
+    reading.site.trouble = None
+    await reading.looks(2)
+
+    assert {report.look for report in reports} == {Look.FAILED}
+    assert await reading.told() == []
