@@ -20,11 +20,12 @@ from syndicate.errors import ConfigError, Refused
 
 if TYPE_CHECKING:
     from syndicate.app import App
-    from syndicate.pipeline.discover import Channel, Discovery, Sample
+    from syndicate.pipeline.discover import Channel, Discovery
 
 _Name = Annotated[str | None, typer.Option(metavar="NAME", help="What to call it; else as its domain is called.")]
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SECTIONS = 12  # that are suggested
+_SHOWN = 5  # problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,6 @@ class _Offer:
     """What would be written, and what it is based on."""
 
     found: "Discovery"
-    sample: "Sample"
     config: SourceConfig
     block: str
     note: str
@@ -61,7 +61,7 @@ def add(
     with _progress(shown=asks) as tell:
         offer = with_app(context, lambda app: _offer(app, url, name=name, relation=relation, tell=tell))
     path = find_config(context.obj, cwd=Path.cwd())
-    is_fit = bool(offer.sample.articles)
+    is_fit = offer.found.best is not None
     if not json:
         _show(offer)
     if json or is_fit:
@@ -87,7 +87,7 @@ def _write_or_tell(offer: _Offer, path: Path, *, is_written: bool, json: bool) -
 async def _offer(app: "App", url: str, *, name: str | None, relation: Relation, tell: Callable[[str], None]) -> _Offer:
     from dataclasses import replace
 
-    from syndicate.pipeline.discover import discover, take_sample
+    from syndicate.pipeline.discover import discover
     from syndicate.sources.moves import same_site
 
     _refuse_known_url(app, url)
@@ -102,15 +102,14 @@ async def _offer(app: "App", url: str, *, name: str | None, relation: Relation, 
         language=app.site.language,
     )
     found = await discover(url, like, app.tools, tell=tell, now=app.clock.now())
-    sample = await take_sample(found, app.tools, tell=tell, now=app.clock.now())
     config = found.config or replace(like, location=found.home)
     _refuse_known_url(app, config.location)
     others = [one.name for one, _ in app.sources.values() if "://" in one.location and same_site(one.location, url)]
     note = (
         f"The same site is read by {show.words(others)}: keep one of them, or each story comes twice." if others else ""
     )
-    block = _block(config, found, sample) if sample.articles else ""
-    return _Offer(found=found, sample=sample, config=config, block=block, note=note, zone=config.zone)
+    block = _block(config, found) if found.best else ""
+    return _Offer(found=found, config=config, block=block, note=note, zone=config.zone)
 
 
 def _checked(url: str) -> str:
@@ -160,7 +159,7 @@ def _name_of(url: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", first.lower()).strip("-")[:40] or "newsroom"
 
 
-def _block(config: SourceConfig, found: "Discovery", sample: "Sample") -> str:
+def _block(config: SourceConfig, found: "Discovery") -> str:
     """The table as it is written, with what an operator may want to change."""
     lines = [
         "[[sources]]",
@@ -171,7 +170,7 @@ def _block(config: SourceConfig, found: "Discovery", sample: "Sample") -> str:
         '# every = "15 min"  # a fixed rhythm; without it we look as often as it publishes',
     ]
     if config.kind in ("feed", "wordpress"):
-        lines.append(f"# sections = {_sections(sample)}  # categories of its feed that are sections; the rest are tags")
+        lines.append(f"# sections = {_sections(found)}  # categories of its feed that are sections; the rest are tags")
     if config.kind in ("page", "wordpress"):
         lines.append('# rules = { body = ["…"] }  # selectors of its pages: `syndicate sources test NAME --url URL`')
     lines.append('first_import = "feeds"  # what is there already goes into feeds only; "mail" = it may be mailed too')
@@ -183,8 +182,8 @@ def _channels(found: "Discovery") -> str:
     return show.words(f"{one.name} {_state(one)}" for one in found.channels)
 
 
-def _sections(sample: "Sample") -> str:
-    contents = [one.content for one in sample.articles]
+def _sections(found: "Discovery") -> str:
+    contents = [one.content for one in found.sample.articles]
     named = dict.fromkeys(name for content in contents for name in (*content.sections, *content.tags))
     return toml.dumps(list(named)[:_SECTIONS] or ["…"], ensure_ascii=False)
 
@@ -201,7 +200,7 @@ def _show(offer: _Offer) -> None:
         empty="",
     )
     print()
-    if not offer.sample.articles:
+    if offer.found.best is None:
         return
     show.table(
         ("time", "title", "section", "picture", "flags"),
@@ -213,13 +212,12 @@ def _show(offer: _Offer) -> None:
                 c.picture is not None,
                 show.words(c.flags),
             )
-            for c in (article.content for article in offer.sample.articles)
+            for c in (article.content for article in offer.found.sample.articles)
         ],
         empty="",
     )
-    for line in (offer.sample.problem, *offer.sample.problems[:5], offer.note):
-        if line:
-            print(show.clean(line))
+    for line in filter(None, (*offer.found.sample.problems[:_SHOWN], offer.note)):
+        print(show.clean(line))
     print(f"\n{show.clean(offer.block)}")
 
 
@@ -232,7 +230,7 @@ def _inside(channel: "Channel") -> str:
 def _what_failed(offer: _Offer) -> str:
     """A sentence for each channel, and the cure."""
     lines = [f"{one.name}: {one.url} {one.words or 'is open, but brings no story'}." for one in offer.found.channels]
-    lines += [show.clean(line) for line in (offer.sample.problem, *offer.sample.problems[:5]) if line]
+    lines += map(show.clean, offer.found.sample.problems[:_SHOWN])
     cure = (
         "Ask the newsroom to open its REST API or a feed to us, or give the address of a page that lists its stories."
     )
@@ -240,7 +238,7 @@ def _what_failed(offer: _Offer) -> str:
 
 
 def _record(offer: _Offer) -> dict[str, Any]:
-    contents = [one.content for one in offer.sample.articles]
+    contents = [one.content for one in offer.found.sample.articles]
     return {
         "name": offer.config.name,
         "kind": offer.config.kind,
@@ -261,8 +259,7 @@ def _record(offer: _Offer) -> dict[str, Any]:
             }
             for content in contents
         ],
-        "problem": offer.sample.problem,
-        "problems": offer.sample.problems,
+        "problems": offer.found.sample.problems,
         "note": offer.note,
         "config": offer.block,
     }

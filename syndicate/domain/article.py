@@ -28,7 +28,7 @@ class Edit(StrEnum):
     """How much an edit matters. A cosmetic one leaves the date alone; none of them mails a story again."""
 
     FIRST = "first"
-    COSMETIC = "cosmetic"  # whitespace, caption, picture data: readers need not be told
+    COSMETIC = "cosmetic"  # whitespace, caption, picture: feeds and partners get it, the date stands still
     MINOR = "minor"  # some words, summary, byline, sections
     MAJOR = "major"  # title, more than 10 % of the words, or a correction notice
 

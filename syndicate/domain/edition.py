@@ -57,20 +57,29 @@ class Choice:
 
 
 def fitting_stories(
-    newsletter: Newsletter, changes: Iterable[Change], newest: Mapping[str, Article], told: frozenset[str]
+    newsletter: Newsletter,
+    changes: Iterable[Change],
+    newest: Mapping[str, Article],
+    told: frozenset[str],
+    postings: Mapping[str, frozenset[str]],
 ) -> list[Article]:
     """Articles first published (or first restored) in the span, in their newest version at the cut, newest first.
 
     Updates never mail again, nor does a story that an earlier edition of this newsletter told or left out (`told`),
     be it cancelled later. A story that is edited into the Selection afterwards is no news either.
     A story withdrawn by the cut stays out, and so does a first import, unless its source says that it may be mailed.
-    `newest` maps article ids to how they stand at the cut.
+    Of several postings of one story only the first goes in, and none if one was told. `newest` maps article ids to how
+    they stand at the cut, `postings` those that their newsroom posted more than once to the other postings.
     """
     first_shown = (ChangeKind.PUBLISHED, ChangeKind.RESTORED)
     ids = {change.article_id for change in changes if change.kind in first_shown and not change.baseline} - told
     candidates = [newest[i] for i in ids if i in newest]
     fit = [a for a in candidates if a.state is ArticleState.PUBLISHED and newsletter.selection.holds(a)]
-    return sorted(fit, key=lambda a: (a.sort_at, a.id), reverse=True)
+    once: dict[str, Article] = {}
+    for article in sorted(fit, key=lambda a: (a.first_seen, a.id)):
+        if not postings.get(article.id, frozenset()) & (told | once.keys()):
+            once[article.id] = article
+    return sorted(once.values(), key=lambda a: (a.sort_at, a.id), reverse=True)
 
 
 def choose_stories(newsletter: Newsletter, fit: Sequence[Article], printable: Callable[[Article], bool]) -> Choice:

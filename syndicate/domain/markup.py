@@ -10,8 +10,8 @@ _ILLEGAL = re.compile("[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\U00010000-
 # Overrides that let a headline show text backwards (Unicode UAX #9 explicit formatting characters).
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _BLOCK = frozenset(
-    {"p", "div", "br", "li", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "blockquote", "table"}
-) | frozenset({"figcaption", "figure", "ul", "ol", "hr", "section", "article"})
+    {"p", "div", "br", "li", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "td", "th", "blockquote", "table", "pre"}
+) | frozenset({"figcaption", "figure", "ul", "ol", "dl", "dt", "dd", "hr", "section", "article"})
 _SILENT = frozenset({"script", "style", "template", "noscript"})
 _ENTITY_LEFT = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]+);")
 

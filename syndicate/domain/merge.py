@@ -4,6 +4,7 @@ A channel says less than another by its nature (gather.md §2.1): feeds mix sect
 no time of the last edit, and only the first page of a long story. That is no edit of the newsroom's.
 """
 
+import re
 from dataclasses import replace
 
 from syndicate.domain.article import Content
@@ -15,6 +16,7 @@ TOLD = (
     *("picture", "dateline", "initials"),
 )
 """The fields that a channel tells us, each with its own provenance."""
+_CUT = re.compile(r"[\[(]?(…|\.\.\.)[\])]?$")  # how cut text ends
 _MIXED = ("sections", "tags", "picture", "updated", "summary", "language")  # a lesser channel can't tell these
 
 
@@ -25,6 +27,8 @@ def merged(held: Content, shown: Content) -> Content:
     """
     kept = [name for name in TOLD if _lesser(name, held, shown) and _says_less(name, held, shown)]
     values = {name: getattr(held, name) for name in kept}
+    if "body_html" in kept:
+        values["flags"] = held.flags  # what was guessed or mended is said of the text
     provenance = {**shown.provenance, **{name: held.provenance[name] for name in kept}}
     return replace(shown, **values, provenance=provenance)
 
@@ -43,11 +47,11 @@ def _says_less(name: str, held: Content, shown: Content) -> bool:
     if name in _MIXED or getattr(shown, name) in ("", (), None, getattr(held, name)):
         return True
     if name in ("body_html", "dateline", "initials"):
-        return _is_part(words(shown.body_html), words(held.body_html))
+        return "excerpt_only" in shown.flags or _is_part(words(shown.body_html), words(held.body_html))
     return False
 
 
 def _is_part(some: list[str], whole: list[str]) -> bool:
     """True when the shorter text is the beginning of the longer one: an excerpt, or its first page."""
-    cut = [word.rstrip("…") for word in some if word.rstrip("…")]
+    cut = [word for word in (_CUT.sub("", word) for word in some) if word]
     return cut == whole[: len(cut)]

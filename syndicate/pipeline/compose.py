@@ -27,7 +27,7 @@ from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Slot, next_slot
 from syndicate.formats.digest import DigestView, render
-from syndicate.store import articles, audience, changes, editions, sources
+from syndicate.store import articles, audience, changes, editions, likeness, sources
 from syndicate.store.db import Database
 from syndicate.store.editions import Rendering, Story
 
@@ -194,8 +194,9 @@ async def _read_fitting(db: Database, newsletter: Newsletter, edition: Edition) 
             found += page
         ids = {change.article_id for change in found}
         newest = await articles.at_cut(connection, ids, edition.cut_to)
-        told = await editions.told(connection, newsletter.name, ids)
-    return fitting_stories(newsletter, found, newest, told)
+        postings = await likeness.postings(connection, ids)
+        told = await editions.told(connection, newsletter.name, ids.union(*postings.values()))
+    return fitting_stories(newsletter, found, newest, told, postings)
 
 
 async def _skip(

@@ -4,13 +4,14 @@ Every channel is asked once, in the order in which it is worth having (gather.md
 sitemap, the front page. Nothing is kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from syndicate.domain.markup import plain_text
 from syndicate.domain.source import FoundArticle, Memory, SourceConfig, obeys_robots
 from syndicate.errors import Refused
 from syndicate.jail import JailFailure
@@ -25,9 +26,9 @@ from syndicate.sources.sitemap import SitemapMemory, Sitemaps
 
 SHOWN = 5  # stories that a person is shown
 _MOST_READ = 8  # pages, to find so many
+_FEWEST = 250  # characters of a story's text; less is an excerpt (gather.md §3)
 _ACCEPT = {"Accept": "text/html, application/rss+xml;q=0.9, application/xml;q=0.9, application/json;q=0.8, */*;q=0.5"}
 _FEEDS = ("feed/", "rss", "rss.xml", "feed.xml", "atom.xml")  # where feeds are that no page names
-_EXCERPT = "excerpt_only"
 
 Tell = Callable[[str], None]
 
@@ -54,22 +55,22 @@ class Channel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A few stories as they would be gathered, and what stood against others."""
+
+    articles: tuple[FoundArticle, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Discovery:
-    """A newsroom. `best` and `config` say how to gather it; None where no channel is open."""
+    """A newsroom. `best` and `config` say how to gather it; None where no channel brings stories."""
 
     home: str
     channels: tuple[Channel, ...]
     best: Channel | None
     config: SourceConfig | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A few stories as they would be gathered, and what stood against others."""
-
-    articles: tuple[FoundArticle, ...]
-    problem: str = ""
-    problems: tuple[str, ...] = ()
+    sample: Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,34 +95,42 @@ async def discover(url: str, like: SourceConfig, tools: Tools, *, tell: Tell, no
     for name, ask in (("rest", _rest), ("feed", _feed), ("sitemap", _sitemap), ("page", _page)):
         tell(f"asking for its {_CALLED[name]}")
         channels.append(await ask(signs, config, tools, now))
-    best = next((one for one in channels if one.state is State.OPEN), None)
-    chosen = _chosen(best, signs, config) if best else None
-    return Discovery(home=signs.home, channels=tuple(channels), best=best, config=chosen)
+    tell("reading stories")
+    problems: list[str] = []
+    for channel, way in _ways(channels, signs, config):
+        sample = await _take_sample(channel, way, tools, now=now)
+        if sample.articles:
+            return Discovery(home=signs.home, channels=tuple(channels), best=channel, config=way, sample=sample)
+        problems += sample.problems
+    nothing = Sample(problems=tuple(dict.fromkeys(problems)))
+    return Discovery(home=signs.home, channels=tuple(channels), best=None, config=None, sample=nothing)
 
 
 _CALLED: Mapping[str, str] = {"rest": "REST API", "feed": "feed", "sitemap": "sitemap", "page": "front page"}
 
 
-def _chosen(best: Channel, signs: _Signs, config: SourceConfig) -> SourceConfig:
-    """WordPress with all its channels, so that a story stays one whichever shows it; else by the best one alone."""
-    if signs.is_wordpress or best.name == "rest":
-        return replace(config, kind="wordpress")
-    if best.name == "feed" and not best.excerpts:
-        return replace(config, kind="feed", location=best.url)
-    return replace(config, kind="page", location=best.url)
+def _ways(channels: Sequence[Channel], signs: _Signs, config: SourceConfig) -> Iterator[tuple[Channel, SourceConfig]]:
+    """How the newsroom can be gathered, the best way first.
+
+    WordPress with all its channels, so that a story stays one whichever shows it. Of other sites a feed that holds
+    only excerpts leads to their pages, and is taken as it is where those can't be read.
+    """
+    for channel in (one for one in channels if one.state is State.OPEN):
+        if signs.is_wordpress or channel.name == "rest":
+            yield channel, replace(config, kind="wordpress")
+        else:
+            kinds = ("page", "feed") if channel.excerpts else ("feed",) if channel.name == "feed" else ("page",)
+            yield from ((channel, replace(config, kind=kind, location=channel.url)) for kind in kinds)
 
 
-async def take_sample(found: Discovery, tools: Tools, *, tell: Tell, now: datetime) -> Sample:
-    """The newest stories, through the channel that was chosen; of a newsroom's pages no more are read than shown."""
-    if found.best is None or found.config is None:
-        return Sample(articles=())
-    tell("reading stories")
-    by_page = found.best.name in ("sitemap", "page") or found.config.kind == "page"
-    if by_page:
-        return await _sample_pages(found.best.links, found.config, tools, now=now)
-    gathered = await open_source(found.config, tools).gather(Memory(), now=now)
+async def _take_sample(channel: Channel, config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:
+    """The newest stories; of a newsroom's pages no more are read than shown."""
+    if channel.name in ("sitemap", "page") or config.kind == "page":
+        return await _sample_pages(channel.links, config, tools, now=now)
+    gathered = await open_source(config, tools).gather(Memory(), now=now)
     newest = sorted(gathered.articles, key=lambda one: (one.content.published, one.key), reverse=True)
-    return Sample(articles=tuple(newest[:SHOWN]), problem=gathered.problem, problems=gathered.problems)
+    problems = filter(None, (gathered.problem, *gathered.problems))
+    return Sample(articles=tuple(newest[:SHOWN]), problems=tuple(problems))
 
 
 async def _sample_pages(links: Sequence[Link], config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:
@@ -225,7 +234,7 @@ async def _feed(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime
             words = entries if isinstance(entries, str) else "has no entries"
             tried.append(Channel(name="feed", state=State.NONE, url=url, words=words))
             continue
-        cut = sum(_EXCERPT in one["flags"] or not one["body"] for one in entries) * 2 > len(entries)
+        cut = sum(map(_is_cut, entries)) * 2 > len(entries)
         links = [
             Link(url=one["link"], published=one["published"], changed=one["updated"], title=one["title"])
             for one in entries
@@ -240,6 +249,10 @@ async def _feed(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime
             excerpts=cut,
         )
     return _most_telling(tried)
+
+
+def _is_cut(entry: Mapping[str, Any]) -> bool:
+    return "excerpt_only" in entry["flags"] or len(plain_text(entry["body"])) < _FEWEST
 
 
 async def _entries(answer: Fetched, tools: Tools) -> tuple[Mapping[str, Any], ...] | str:

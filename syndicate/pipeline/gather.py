@@ -1,7 +1,7 @@
 """Source → article versions and the change log.
 
-One look at a newsroom becomes versions and changes. What the source remembers (its validators) is saved after
-the stories it belongs to, so a crash in between costs a second look and never a story.
+One look at a newsroom becomes versions and changes. What the source remembers (its validators) is saved with the last
+of the stories it belongs to, so a crash before it costs a second look and never a story.
 """
 
 import asyncio
@@ -82,6 +82,7 @@ class _Look:
     first_import: bool
     keys: frozenset[str]
     now: datetime
+    taken: set[str] = field(default_factory=set)  # ids of articles that a story of this look is
 
 
 async def gather_source(
@@ -113,8 +114,9 @@ async def gather_source(
         keys=frozenset(story.key for story in found),
         now=now,
     )
-    await _take_over(db, look, found, gathered, report)
+    last = await _take_over(db, look, found, gathered, report)
     async with db.write() as connection:
+        await _take_chunk(connection, look, last, report)
         await _withdraw_gone(connection, look, gathered.gone, report)
         latest = await articles.latest(connection, limit=RECENT, source=config.name)
         recent = [article.content.published for article in latest]
@@ -132,11 +134,15 @@ async def _look_at_pictures(db: Database, look: _Look, album: Album, report: Gat
     async with db.read() as connection:
         latest = await articles.latest(connection, limit=_YOUNG_ONES, source=look.config.name)
     young = [a for a in latest if a.state is ArticleState.PUBLISHED and look.now - a.content.published <= YOUNG]
-    shown = [FoundArticle(key=a.source_key, content=a.content) for a in young if a.source_key not in look.keys]
+    shown = [FoundArticle(key=a.source_key, content=a.content) for a in young if a.id not in look.taken]
     dressed, _ = await with_pictures(db, look.config, shown, album, now=look.now)
-    changed = [after for before, after in zip(shown, dressed, strict=True) if before.content != after.content]
+    pairs = zip(shown, dressed, strict=True)
+    changed = {after.key: after for before, after in pairs if before.content != after.content}
     async with db.write() as connection:
-        await _take_chunk(connection, look, changed, report)
+        ids = await articles.known(connection, look.config.name, changed)
+        standing = await articles.by_ids(connection, ids.values())
+        still = {one.source_key for one in standing.values() if one.state is ArticleState.PUBLISHED}
+        await _take_chunk(connection, look, [story for key, story in changed.items() if key in still], report)
 
 
 async def _has_waited(connection: AsyncConnection, config: SourceConfig, *, now: datetime) -> bool:
@@ -147,16 +153,22 @@ async def _has_waited(connection: AsyncConnection, config: SourceConfig, *, now:
 
 async def _take_over(
     db: Database, look: _Look, found: Sequence[FoundArticle], gathered: Gathered, report: GatherReport
-) -> None:
-    """Stories go in oldest first, so that the change log tells them in the order they were written."""
+) -> Sequence[FoundArticle]:
+    """Stories go in oldest first, so that the change log tells them in the order they were written.
+
+    Returns the last chunk, which is for the transaction of the source's memory: a story that came in without its
+    source knowing of it would stay for good if the newsroom took it down before the next look.
+    """
     if gathered.moved:
         async with db.write() as connection:
             for old, new in gathered.moved.items():
                 await _rename(connection, look, old, new)
     ordered = sorted(found, key=lambda story: (story.content.published, story.key))
-    for start in range(0, len(ordered), _CHUNK):
+    chunks = [ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK)] or [[]]
+    for chunk in chunks[:-1]:
         async with db.write() as connection:
-            await _take_chunk(connection, look, ordered[start : start + _CHUNK], report)
+            await _take_chunk(connection, look, chunk, report)
+    return chunks[-1]
 
 
 async def _take_chunk(
@@ -169,6 +181,7 @@ async def _take_chunk(
     for story in chunk:
         taken = await _take_story(connection, look, story, _same(story, ids, standing, look), report)
         standing[taken.id] = taken
+        look.taken.add(taken.id)
     if report.changed > before:
         await ask_for_publishing(connection, now=look.now)
 
@@ -187,7 +200,9 @@ def _same(story: FoundArticle, ids: dict[str, str], standing: dict[str, Article]
     """
     for name in (story.key, *story.aliases):
         other = standing.get(ids.get(name, ""))
-        if other is not None and (other.source_key == story.key or other.source_key not in look.keys):
+        if other is None or other.id in look.taken:
+            continue
+        if other.source_key == story.key or other.source_key not in look.keys:
             return other
     return None
 
@@ -215,7 +230,6 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
     """A story we have never seen."""
     identifier = await _free_id(connection, look.config.name, story.key)
     found = await find_likeness(connection, look.config.name, story.content, now=look.now)
-    news = not look.first_import or look.config.first_import_mail
     article = Article(
         id=identifier,
         public_id=public_id(look.site.tag_host, look.now.year, identifier),
@@ -229,7 +243,7 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
         sort_at=sort_time(story.content.published, look.now, first_import=look.first_import),
         seq=0,
         changed_at=look.now,
-        announced=news and not found.double,
+        announced=not look.first_import or look.config.first_import_mail,
     )
     await articles.add(connection, article, digest=content_hash(story.content))
     await note_likeness(connection, article, found, now=look.now)
@@ -252,7 +266,8 @@ async def _revise(
         return held
     kind = change_kind(held.content, shown)
     churn = churn + 1 if shown.updated <= held.content.updated else 0
-    if churn > CHURN_LIMIT and kind is not ChangeKind.CORRECTED:
+    said = kind is ChangeKind.CORRECTED or shown.title != held.content.title
+    if churn > CHURN_LIMIT and not said:
         return held
     edit = edit_class(held.content, shown)
     content = next_content(held.content, shown, edit, now=look.now)
@@ -284,12 +299,10 @@ async def _withdraw_gone(connection: AsyncConnection, look: _Look, gone: frozens
 
 
 async def _announce_heir(connection: AsyncConnection, look: _Look, away: Article, report: GatherReport) -> None:
-    """A newsroom that posted a story twice and took the first one down: the second is the news now."""
+    """A newsroom that posted a story twice took the first down: the second goes to who was told of the first only."""
     heir = await heir_of(connection, away)
     if heir is not None:
-        heir = replace(heir, announced=True, changed_at=look.now)
-        report.published += 1
-        await _log(connection, heir, ChangeKind.PUBLISHED, report)
+        await _log(connection, replace(heir, changed_at=look.now), ChangeKind.PUBLISHED, report)
 
 
 async def _log(connection: AsyncConnection, article: Article, kind: ChangeKind, report: GatherReport) -> Article:
@@ -328,12 +341,14 @@ async def _free_id(connection: AsyncConnection, source: str, key: str) -> str:
 
 
 def _wanted(found: Sequence[FoundArticle], state: SourceState) -> tuple[list[FoundArticle], frozenset[str]]:
-    """The stories we take, each key once, and the keys that the first import left out: they are no news later on."""
-    stories = list({story.key: story for story in reversed(found)}.values())
+    """The stories we take, each key once, and the names of those that the first import left out: they are no news."""
+    once = {story.key: story for story in reversed(found)}.values()
+    stories = [story for story in once if not state.left_out.intersection((story.key, *story.aliases))]
     if state.imported:
-        return [story for story in stories if story.key not in state.left_out], state.left_out
+        return stories, state.left_out
     stories.sort(key=lambda story: (story.content.published, story.key), reverse=True)
-    return stories[:FIRST_IMPORT], frozenset(story.key for story in stories[FIRST_IMPORT:])
+    beyond = {name for story in stories[FIRST_IMPORT:] for name in (story.key, *story.aliases)}
+    return stories[:FIRST_IMPORT], state.left_out | beyond
 
 
 def _keep_pictures(found: Sequence[FoundArticle], folder: Path) -> None:

@@ -1,10 +1,12 @@
 """New and edited articles → links to the ones they are like.
 
 A double posting (the same newsroom posts a story twice) is gathered like any other story and linked to the first
-posting, but not announced: it stands in feeds, as it does on the newsroom's own site, and in no mail or push. Copies at
-other sources are linked and otherwise left alone. Links are made in the transaction of the change they belong to.
+posting. It stands in feeds, as it does on the newsroom's own site; who is told of the first posting, by mail or push,
+is not told of the double. Copies at other sources are linked and otherwise left alone. Links are made in the
+transaction of the change they belong to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article, ArticleState, Content
 from syndicate.domain.likeness import WINDOW, Link, LinkKind, Print, is_copy, is_double, print_of, sketch
-from syndicate.store import articles, editions, likeness
+from syndicate.store import articles, likeness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,8 @@ async def find_likeness(
     )
 
 
-async def note_likeness(connection: AsyncConnection, article: Article, found: Likeness, *, now: datetime) -> list[Link]:
-    """Writes down what was found of an article, once the article itself is written. Returns the new links."""
+async def note_likeness(connection: AsyncConnection, article: Article, found: Likeness, *, now: datetime) -> None:
+    """Writes down what was found of an article, once the article itself is written."""
     await likeness.put(connection, article.id, found.hashes, at=article.sort_at)
     if found.gone:
         await likeness.drop_links(connection, article.id, found.gone)
@@ -65,7 +67,6 @@ async def note_likeness(connection: AsyncConnection, article: Article, found: Li
         links.append(Link(article_id=article.id, other_id=found.double, kind=LinkKind.DOUBLE, at=now))
     for link in links:
         await likeness.add_link(connection, link)
-    return links
 
 
 async def kin_of(connection: AsyncConnection, identifier: str) -> Kin:
@@ -83,15 +84,20 @@ async def kin_of(connection: AsyncConnection, identifier: str) -> Kin:
 
 
 async def heir_of(connection: AsyncConnection, withdrawn: Article) -> Article | None:
-    """The double posting to be announced now that the newsroom took down the first one.
-
-    None where the first posting was not to be announced either, or where an edition told it: readers have the story.
-    """
-    if not withdrawn.announced or await editions.holding(connection, withdrawn.id):
-        return None
+    """The double that is the first posting from now on, for the newsroom took down the one that was. None for none."""
     doubles = (await kin_of(connection, withdrawn.id)).doubles
     published = [one for one in doubles if one.state is ArticleState.PUBLISHED]
-    return min(published, key=lambda one: (one.first_seen, one.id), default=None)
+    heir = min(published, key=lambda one: (one.first_seen, one.id), default=None)
+    if heir is not None:
+        await likeness.hand_over(connection, withdrawn.id, heir.id)
+    return heir
+
+
+async def firsts_of(connection: AsyncConnection, identifiers: Iterable[str]) -> dict[str, Article]:
+    """The first postings of those articles that are doubles, as they stand now."""
+    first = await likeness.firsts(connection, identifiers)
+    standing = await articles.by_ids(connection, set(first.values())) if first else {}
+    return {double: standing[one] for double, one in first.items()}
 
 
 async def _compared(connection: AsyncConnection, found: list[str], linked: frozenset[str]) -> list[Article]:
@@ -110,4 +116,4 @@ async def _linked_copies(connection: AsyncConnection, identifier: str) -> frozen
 def _first_posting(story: Print, others: list[Article]) -> str:
     """The earliest of a newsroom's stories of which this one is a double posting; "" for none."""
     firsts = [one for one in others if is_double(story, print_of(one.content))]
-    return min(firsts, key=lambda one: (one.first_seen, not one.announced, one.id)).id if firsts else ""
+    return min(firsts, key=lambda one: (one.first_seen, one.id)).id if firsts else ""

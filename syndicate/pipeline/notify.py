@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.domain.article import Article
+from syndicate.domain.article import Article, ArticleState
 from syndicate.domain.change import Change
 from syndicate.domain.delivery import Exclusion, Outcome, OutcomeKind, Standing, State, advance
 from syndicate.domain.edition import Edition
@@ -24,6 +24,7 @@ from syndicate.errors import Refused
 from syndicate.formats.digest import holes_filled
 from syndicate.formats.wording import article_url, image_of
 from syndicate.pipeline.compose import VARIANT, edition_url
+from syndicate.pipeline.likeness import firsts_of
 from syndicate.ports import Clock, Parcel, Pusher
 from syndicate.store import articles, changes, editions, jobs, partners
 from syndicate.store.db import Database
@@ -154,21 +155,32 @@ async def _plan_span(db: Database, endpoint: Endpoint, *, now: datetime) -> int 
         if not span:
             return None
         standing = await articles.by_ids(connection, {change.article_id for change in span})
+        firsts = await firsts_of(connection, standing)
         planned = 0
         for change in span:
-            planned += await _plan_change(connection, endpoint, change, standing[change.article_id], now=now)
+            article = standing[change.article_id]
+            wanted = _is_for(endpoint, article) and not _has_first(endpoint, firsts.get(article.id))
+            planned += await _plan_change(connection, endpoint, change, wanted=wanted, now=now)
         await changes.move_cursor(connection, _place(endpoint), span[-1].seq)
         if planned:
             await ask_for_pushing(connection, endpoint.name, now=now)
     return planned
 
 
+def _is_for(endpoint: Endpoint, article: Article) -> bool:
+    return article.announced and endpoint.selection.holds(article)
+
+
+def _has_first(endpoint: Endpoint, first: Article | None) -> bool:
+    """True when the endpoint is told of the first posting, so that a double would tell it the same again."""
+    return first is not None and first.state is ArticleState.PUBLISHED and _is_for(endpoint, first)
+
+
 async def _plan_change(
-    connection: AsyncConnection, endpoint: Endpoint, change: Change, article: Article, *, now: datetime
+    connection: AsyncConnection, endpoint: Endpoint, change: Change, *, wanted: bool, now: datetime
 ) -> bool:
     subject = f"article:{change.article_id}"
     heard = await partners.heard(connection, endpoint.name, subject)
-    wanted = endpoint.selection.holds(article) and article.announced
     waiting = await partners.unsent(connection, endpoint.name, subject)
     plan = plan_push(change, tuple(waiting), heard=heard, wanted=wanted)
     await partners.exclude(connection, plan.supersedes, Exclusion.SUPERSEDED, now=now)

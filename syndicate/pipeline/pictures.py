@@ -13,17 +13,17 @@ from pathlib import Path
 
 from syndicate.domain.article import Content
 from syndicate.domain.source import FoundArticle, Media, SourceConfig
-from syndicate.sources.darkroom import Darkroom, held
+from syndicate.sources.darkroom import Darkroom, Shot, held
 from syndicate.store import articles, files, pictures
 from syndicate.store.db import Database
 from syndicate.store.pictures import KeptPicture
 
 MOST_AT_ONCE = 25  # pictures asked for in one look; the next one goes on
-_TIME = 20.0  # seconds for all of them; news doesn't wait longer
+_TIME, _EACH = 20.0, 8.0  # seconds for all of them and for one: news doesn't wait longer
 _FRESH = timedelta(hours=1)  # then the picture of a young story is asked for again
 YOUNG = timedelta(days=3)
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=10), timedelta(hours=12)  # between the tries of one that doesn't come
-_LEAST_TRIES = 6  # after so many failures in a row we stop asking
+_FIRST_WAIT = timedelta(minutes=10)  # doubled after each failure
+_MOST_TRIES = 6  # after so many failures in a row we stop asking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +43,11 @@ async def with_pictures(
         known = await pictures.kept(connection, config.name, urls)
     newest = sorted(urls, key=lambda url: urls[url].content.published, reverse=True)
     due = [url for url in newest if _is_due(known.get(url), urls[url].content, now)]
-    try:
-        async with asyncio.timeout(_TIME):
-            for url in due[:MOST_AT_ONCE]:
-                known[url] = await _ask(db, config.name, url, known.get(url), album, now=now)
-    except TimeoutError:
-        pass  # a slow site: the rest comes with the next look
+    until = asyncio.get_running_loop().time() + _TIME
+    for url in due[:MOST_AT_ONCE]:
+        if asyncio.get_running_loop().time() > until:
+            break  # a slow site: the rest comes with the next look
+        known[url] = await _ask(db, config.name, url, known.get(url), album, now=now)
     problems = [
         f"{story.content.title[:80]!r}: its picture {known[url].problem}"
         for url, story in urls.items()
@@ -76,8 +75,8 @@ def _is_due(kept: KeptPicture | None, content: Content, now: datetime) -> bool:
     if kept is None:
         return True
     if kept.failures:
-        wait = min(_FIRST_WAIT * 2 ** (kept.failures - 1), _LONGEST_WAIT)
-        return kept.failures < _LEAST_TRIES and now - kept.checked_at >= wait
+        wait = _FIRST_WAIT * 2 ** (kept.failures - 1)
+        return kept.failures < _MOST_TRIES and now - kept.checked_at >= wait
     return now - content.published <= YOUNG and now - kept.checked_at >= _FRESH
 
 
@@ -86,7 +85,11 @@ async def _ask(
 ) -> KeptPicture:
     """Asks once and writes down what came: first the bytes, then the row that names them."""
     before = kept or KeptPicture(url=url, checked_at=now)
-    shot = await album.darkroom.fetch(url, etag=before.etag, last_modified=before.last_modified)
+    try:
+        async with asyncio.timeout(_EACH):
+            shot = await album.darkroom.fetch(url, etag=before.etag, last_modified=before.last_modified)
+    except TimeoutError:
+        shot = Shot(problem=f"didn't come in {_EACH:.0f} seconds")
     after = replace(before, checked_at=now, failures=0, problem="")
     if shot.problem:
         after = replace(before, checked_at=now, failures=before.failures + 1, problem=shot.problem)

@@ -57,19 +57,17 @@ async def look_at_pages(
 ) -> Gathered:
     """One look at the pages that these links lead to; what is remembered of them goes into `values`.
 
-    Raises Closed when there never was a link, Trouble for what may pass.
+    Raises Trouble for what may pass; a list without any link is a site in disorder.
     """
     memory = PageMemory.of(values.get("pages", ""))
     if not links:
-        if memory.rows:
-            raise Trouble("leads to no stories, though it did before")
-        raise Closed("leads to no stories")
+        raise Trouble(f"leads to no stories{', though it did before' if memory.rows else ''}")
     look = await channel.look(memory, links, confirmed=values.get("confirmed", ""), now=now)
     if not look.alarm and not any(row.missing for row in memory.rows.values()):
         values.pop("confirmed", None)  # the operator's word is kept until it was acted on, which takes two looks
     values["pages"] = memory.text()
     return Gathered(
-        look=Look.DEGRADED if memory.is_importing() else Look.OK,
+        look=Look.OK if memory.imported_at else Look.DEGRADED,
         articles=tuple(look.articles.values()),
         gone=frozenset(look.gone),
         memory=Memory(values=values),

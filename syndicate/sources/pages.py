@@ -75,11 +75,6 @@ class PageMemory:
         """True for a story that we took once."""
         return key in self.gone or any(row.key == key for row in self.rows.values())
 
-    def is_importing(self) -> bool:
-        """True when the first import was cut short."""
-        imported = (row for row in self.rows.values() if row.found_at == self.imported_at)
-        return any(row.listed and not row.old and not row.read_at for row in imported)
-
 
 class PageChannel:
     """One look at a time."""
@@ -90,15 +85,19 @@ class PageChannel:
     async def look(self, memory: PageMemory, links: Sequence[Link], *, confirmed: str, now: datetime) -> Brought:
         """Brings `memory` up to date with the pages that `links`, the newest first, lead to.
 
-        Raises Trouble when nothing could be read; `memory` is of no use then. `confirmed` is the code with which the
-        operator confirmed a mass loss.
+        Raises Trouble when the site wants to be left alone; `memory` is of no use then. `confirmed` is the code with
+        which the operator confirmed a mass loss. The first import is over with the first look that wasn't stopped and
+        knows a story.
         """
         look, named = Brought(), {link.url: link for link in links}
         is_first = not memory.imported_at
         _enter(memory, links, is_first=is_first, now=now)
         queue = _queue(memory, links, now=now)[: _IMPORT if is_first else _A_LOOK]
         alarms = [await self._read(queue, named, memory, look, now=now)]
-        memory.imported_at = memory.imported_at or now.isoformat()
+        if not any(row.key for row in memory.rows.values()):
+            alarms.append(f"none of the {len(links)} pages it leads to is a story that may go out")
+        if not any(alarms):
+            memory.imported_at = memory.imported_at or now.isoformat()
         alarms.append(self._tell(memory, look, now=now))
         alarms.append(self._withdraw(memory, look, confirmed=confirmed))
         look.alarm = "; ".join(filter(None, alarms))
@@ -120,8 +119,6 @@ class PageChannel:
             unreached += seen.unreached
             self._take(seen, link, row, memory, look, now=now)
             if unreached == _PATIENCE:
-                if place + 1 == unreached:
-                    raise Trouble(f"leads to pages that can't be reached, such as {url}, which {seen.problem}")
                 return f"the other pages must wait: {unreached} of {place + 1} could not be reached"
         return ""
 
@@ -147,12 +144,13 @@ class PageChannel:
     def _publish(self, story: FoundArticle, number: int, row: Row, memory: PageMemory, look: Brought) -> None:
         """A story that may be taken, unless it is from before the first import, which left it out: that is no news."""
         row.published = story.content.published.isoformat()
-        is_late = memory.imported_at not in ("", row.found_at) and number <= memory.imported_id
-        if is_late and not memory.knows(story.key):
-            row.old = story.content.published < instant(memory.imported_at)
         if not memory.imported_at:
             memory.imported_id = max(memory.imported_id, number)
-        if not row.old:
+        elif number <= memory.imported_id and not memory.knows(story.key):
+            row.old = story.content.published < instant(memory.imported_at)
+        if row.old:
+            row.problem = "left out, since it is from before the first import, which didn't bring it"
+        else:
             row.key = story.key
             memory.gone = [key for key in memory.gone if key != story.key]
             look.articles[story.key] = story
@@ -177,8 +175,8 @@ class PageChannel:
         if not drifted:
             return ""
         return (
-            f"{len(drifted)} pages don't fit the page rule {drifted[0]} any more, and their text was found without it;"
-            f" compare with `syndicate sources test {self._config.name}`"
+            f"the page rule {drifted[0]} doesn't fit {len(drifted)} of {len(young)} young pages any more, and their text"
+            f" was found without it; compare with `syndicate sources test {self._config.name}`"
         )
 
 

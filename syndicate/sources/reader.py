@@ -31,7 +31,7 @@ class Seen:
     item: Mapping[str, Any] | None = None
     problem: str = ""
     gone: bool = False  # the site says that there is no such page
-    unreached: bool = False  # no whole answer came, which other pages may suffer too
+    unreached: bool = False  # no answer came, or an error of the server: other pages may suffer the same
     rule: str = ""  # the page rule that applied
     layers: Mapping[str, Any] = field(default_factory=dict, repr=False)  # of each field, who found what, and who won
 
@@ -56,10 +56,11 @@ class PageReader:
         item = dict(seen.item)
         pages, read = list(item["next_pages"]), {link.url}
         while pages:
+            if len(read) == _MOST_PAGES:
+                return Seen(problem=f"left out, since it has more than {_MOST_PAGES} pages")
             further = await self._page(pages[0])
-            if further.item is None or len(read) == _MOST_PAGES:
-                words = further.problem if further.item is None else f"it has more than {_MOST_PAGES} pages"
-                return replace(further, item=None, gone=False, problem=f"its page {pages[0]}: {words}")
+            if further.item is None:
+                return replace(further, gone=False, problem=f"its page {pages[0]}: {further.problem}")
             read.add(pages.pop(0))
             pages += [one for one in further.item["next_pages"] if one not in read and one not in pages]
             item |= {"body": item["body"] + further.item["body"], "initials": further.item["initials"]}
@@ -77,12 +78,13 @@ class PageReader:
                 whole(answer)
             words = f"could not be fetched: {answer.safe_words} ({answer.detail})"
             return Seen(problem=words, unreached=answer.kind not in _ITS_OWN)
-        if answer.status in (429, 503):
-            raise Trouble(f"answered {answer.status} to a page", wait=asked_wait(answer))
+        wait = asked_wait(answer)
+        if answer.status == 429 or (answer.status == 503 and wait):
+            raise Trouble(f"answered {answer.status} to a page", wait=wait)
         if answer.status in (404, 410):
             return Seen(problem=f"is not there ({answer.status})", gone=True)
         if answer.status != 200:
-            return Seen(problem=f"answered {answer.status}")
+            return Seen(problem=f"answered {answer.status}", unreached=answer.status >= 500)
         if not same_site(answer.url, url):
             return Seen(problem=f"leads to another site, {answer.url}")
         return await self._parsed(answer)

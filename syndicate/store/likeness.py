@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, literal, or_, select
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,6 +69,35 @@ async def links_of(connection: AsyncConnection, identifier: str) -> list[Link]:
         query.order_by(article_links.c.at, article_links.c.article_id, article_links.c.other_id)
     )
     return [Link(**row._asdict() | {"kind": LinkKind(row.kind)}) for row in rows]
+
+
+async def firsts(connection: AsyncConnection, identifiers: Iterable[str]) -> dict[str, str]:
+    """Of which first posting each of these articles is a double; only doubles are in it."""
+    doubles = article_links.c.kind == LinkKind.DOUBLE.value
+    query = select(article_links).where(doubles, among(connection, article_links.c.article_id, identifiers))
+    return {row.article_id: row.other_id for row in await connection.execute(query)}
+
+
+async def postings(connection: AsyncConnection, identifiers: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The other postings of the same story by its newsroom, earlier and later ones, of those that have any."""
+    listed = list(identifiers)
+    either = or_(
+        among(connection, article_links.c.article_id, listed), among(connection, article_links.c.other_id, listed)
+    )
+    found: dict[str, set[str]] = {}
+    doubles = select(article_links).where(article_links.c.kind == LinkKind.DOUBLE.value, either)
+    for row in await connection.execute(doubles):
+        found.setdefault(row.article_id, set()).add(row.other_id)
+        found.setdefault(row.other_id, set()).add(row.article_id)
+    return {one: frozenset(others) for one, others in found.items()}
+
+
+async def hand_over(connection: AsyncConnection, first: str, heir: str) -> None:
+    """From now on `heir` is the first posting, and what was the first is its double, like all other doubles of it."""
+    doubles = and_(article_links.c.other_id == first, article_links.c.kind == LinkKind.DOUBLE.value)
+    swapped = update(article_links).where(doubles, article_links.c.article_id == heir)
+    await connection.execute(swapped.values(article_id=first, other_id=heir))
+    await connection.execute(update(article_links).where(doubles).values(other_id=heir))
 
 
 def _each(connection: AsyncConnection, hashes: Sequence[int]) -> Any:

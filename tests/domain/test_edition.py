@@ -16,9 +16,17 @@ def titles(stories: Iterable[Article]) -> list[str]:
     return [story.content.title for story in stories]
 
 
-def fitting(*stories: Article, told: frozenset[str] = frozenset(), **newsletter: object) -> list[str]:
+def fitting(
+    *stories: Article, told: frozenset[str] = frozenset(), doubles: dict[int, int] | None = None, **newsletter: object
+) -> list[str]:
+    """`doubles` maps the numbers of double postings to those of the first ones."""
     newest = {story.id: story for story in stories}
-    return titles(fitting_stories(make_newsletter(**newsletter), [make_change(s) for s in stories], newest, told))
+    postings: dict[str, frozenset[str]] = {}
+    for double, first in (doubles or {}).items():
+        one, other = make_article(double).id, make_article(first).id
+        postings |= {one: postings.get(one, frozenset()) | {other}, other: postings.get(other, frozenset()) | {one}}
+    span = [make_change(s) for s in stories]
+    return titles(fitting_stories(make_newsletter(**newsletter), span, newest, told, postings))
 
 
 def test_the_newest_stand_first() -> None:
@@ -58,7 +66,7 @@ def test_the_next_story_takes_the_place_of_one_that_cannot_be_shown(
 def test_only_first_shown_stories_are_mailed(kind: ChangeKind, held: bool) -> None:
     story = make_article()
 
-    fit = fitting_stories(make_newsletter(), [make_change(story, kind)], {story.id: story}, frozenset())
+    fit = fitting_stories(make_newsletter(), [make_change(story, kind)], {story.id: story}, frozenset(), {})
 
     assert bool(fit) is held
 
@@ -71,7 +79,25 @@ def test_a_story_stands_in_it_once_and_in_its_newest_version() -> None:
         make_change(story, ChangeKind.RESTORED),
     ]
 
-    assert fitting_stories(make_newsletter(), span, {story.id: story}, frozenset()) == [story]
+    assert fitting_stories(make_newsletter(), span, {story.id: story}, frozenset(), {}) == [story]
+
+
+def test_of_two_postings_of_a_story_only_the_first_is_told() -> None:
+    assert fitting(make_article(1), make_article(2), make_article(3), doubles={2: 1, 3: 1}) == ["Berita 1"]
+
+
+def test_a_double_goes_where_its_first_posting_does_not() -> None:
+    sport = make_article(2, sections=("Olahraga",))
+    chosen = Selection(sections=frozenset({"olahraga"}))
+
+    assert fitting(make_article(1), sport, doubles={2: 1}, selection=chosen) == ["Berita 2"]
+
+
+def test_a_story_that_was_told_in_another_posting_is_not_told_again() -> None:
+    first, double = make_article(1), make_article(2)
+
+    assert fitting(double, told=frozenset({first.id}), doubles={2: 1}) == []
+    assert fitting(first, told=frozenset({double.id}), doubles={2: 1}) == []
 
 
 def test_what_was_told_is_not_told_again() -> None:

@@ -14,7 +14,7 @@ PICTURE = Picture(url="https://lintaspagi.example/a.jpg", caption="Pasar", credi
 
 def told_by(channel: str, **changes: Any) -> Content:
     content = make_content(**{"body_html": LONG, "picture": PICTURE} | changes)
-    named = [name for name in ("title", "summary", "body_html", "published", "updated", "url", "authors", "sections")]
+    named = ["title", "summary", "body_html", "published", "updated", "url", "authors", "sections"]
     return make_content(
         **vars(content) | {"provenance": dict.fromkeys([*named, "tags", "picture", "language"], channel)}
     )
@@ -27,11 +27,20 @@ def test_a_feed_that_shows_no_picture_and_mixes_its_categories_takes_nothing_awa
     assert merged(held, shown) == held
 
 
-@pytest.mark.parametrize("part", ["<p>Satu dua tiga empat.</p>", "<p>Satu dua tiga…</p>", ""])
+@pytest.mark.parametrize(
+    "part", ["<p>Satu dua tiga empat.</p>", "<p>Satu dua tiga…</p>", "<p>Satu dua [...]</p>", "<p>Satu dua […]</p>", ""]
+)
 def test_an_excerpt_or_a_first_page_is_no_edit(part: str) -> None:
     held = told_by("page")
 
     assert merged(held, told_by("feed", body_html=part)).body_html == LONG
+
+
+def test_an_excerpt_never_takes_the_place_of_a_whole_text_even_when_its_lead_was_edited() -> None:
+    held = told_by("rest", flags=("text_lost",))
+    after = merged(held, told_by("feed", body_html="<p>Awal yang baru…</p>", flags=("excerpt_only",)))
+
+    assert (after.body_html, after.flags) == (LONG, ("text_lost",))
 
 
 def test_what_a_lesser_channel_does_know_is_believed_and_says_where_it_came_from() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
+from pathlib import Path
 
 import httpx2
 from lxml import etree
@@ -110,16 +111,24 @@ class Letter:
 
 def opened(taken: Sequence[Taken]) -> list[Letter]:
     """The mails that a relay took, in order."""
-    return [
-        _letter(BytesParser(EmailMessage, policy=email.policy.default).parsebytes(one.content), one) for one in taken
-    ]
+    return [_letter(_mail(one.content), one.recipients[0]) for one in taken]
 
 
-def _letter(mail: EmailMessage, taken: Taken) -> Letter:
+def opened_files(maildir: Path) -> list[Letter]:
+    """The mails in a Maildir."""
+    mails = [_mail(path.read_bytes()) for path in sorted(maildir.glob("new/*"))]
+    return [_letter(mail, str(mail["to"])) for mail in mails]
+
+
+def _mail(content: bytes) -> EmailMessage:
+    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(content)
+
+
+def _letter(mail: EmailMessage, to: str) -> Letter:
     parts = {kind: mail.get_body((kind,)) for kind in ("plain", "html")}
     text, html = (str(part.get_content()) if part else "" for part in parts.values())
     return Letter(
-        to=taken.recipients[0],
+        to=to,
         subject=str(mail["subject"]),
         text=" ".join(text.split()),
         html=html,

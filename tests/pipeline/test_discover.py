@@ -10,12 +10,13 @@ from syndicate.errors import Refused
 from syndicate.jail import Jail
 from syndicate.net.client import Client
 from syndicate.net.guard import Allowed
-from syndicate.pipeline.discover import Discovery, Sample, discover, take_sample
+from syndicate.pipeline.discover import Discovery, discover
 from syndicate.settings import assets
 from syndicate.sources import Tools
 from syndicate.sources.read.rules import load_rules
 from tests.factories import make_config
-from tests.servers.wordpress import Options, Picture, Wordpress, open_wordpress
+from tests.servers import http
+from tests.servers.wordpress import START, Options, Picture, Wordpress, open_wordpress
 
 TITLES = (
     "Jembatan baru dibuka",
@@ -28,6 +29,9 @@ TEXT = "MALANG POSCO MEDIA, MALANG – Pemerintah kota menyatakan bahwa {0} sesu
 MORE = "Warga yang ditemui di balai kota mengatakan bahwa mereka akan menunggu hasil dari rapat pada pekan depan itu."
 
 
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
 class Site:
     """A newsroom, and a person who pastes one of its addresses."""
 
@@ -38,9 +42,6 @@ class Site:
     async def found_by(self, url: str) -> Discovery:
         like = make_config(name="koran", kind="", location=url)
         return await discover(url, like, self.tools, tell=self.told.append, now=self.wordpress.now)
-
-    async def sample(self, found: Discovery) -> Sample:
-        return await take_sample(found, self.tools, tell=self.told.append, now=self.wordpress.now)
 
 
 @asynccontextmanager
@@ -78,13 +79,12 @@ async def test_the_best_channel_that_is_open_is_chosen_and_brings_whole_stories(
     options, channel, kind = SITES[name]
     async with open_site(options) as site:
         found = await site.found_by(f"{site.wordpress.home}/")
-        sample = await site.sample(found)
 
     assert found.best is not None
     assert found.config is not None
     assert (found.best.name, found.config.kind, found.config.location) == (channel, kind, f"{site.wordpress.home}/")
-    assert [one.content.title for one in sample.articles] == list(reversed(TITLES))
-    newest = sample.articles[0].content
+    assert [one.content.title for one in found.sample.articles] == list(reversed(TITLES))
+    newest = found.sample.articles[0].content
     assert newest.body_html.count("<p>") == 3
     assert newest.flags == ()
 
@@ -117,12 +117,61 @@ async def test_any_address_of_the_site_leads_to_it() -> None:
 async def test_a_site_without_stories_has_channels_but_nothing_to_show() -> None:
     async with open_site(Options(), stories=0) as site:
         found = await site.found_by(site.wordpress.home)
-        sample = await site.sample(found)
 
-    assert sample.articles == ()
+    assert (found.best, found.config, found.sample.articles) == (None, None, ())
+    assert states(found) == ["rest open", "feed none", "sitemap none", "page none"]
 
 
 async def test_a_site_that_can_not_be_reached_is_one_sentence() -> None:
     async with open_site(Options(), stories=0) as site:
         with pytest.raises(Refused, match=r"could not be reached.*Open it in a browser"):
             await site.found_by("http://127.0.0.1:9/berita")
+
+
+# Sites that aren't WordPress.
+
+PAGE = """<!doctype html><html lang="id"><head><title>{title}</title><meta property="og:type" content="article">
+<meta property="article:published_time" content="2026-11-23T08:00:00+07:00"></head>
+<body><h1>{title}</h1><article><p>{first}</p><p>{more}</p><p>{more}</p></article></body></html>"""
+ITEM = "<item><title>{title}</title><link>{url}</link><guid>{url}</guid><description>{text}</description></item>"
+
+
+@asynccontextmanager
+async def open_plain(*, text: str, with_page: bool) -> AsyncIterator[tuple[http.Site, Tools]]:
+    """One story, in a feed that the front page names, and on its own page."""
+    async with http.serve() as site:
+        story = {"title": "Jembatan baru dibuka", "url": site.url("/berita/jembatan-baru-dibuka")}
+        feed = f"<rss version='2.0'><channel><title>Koran</title>{ITEM.format(**story, text=text)}</channel></rss>"
+        head = '<link rel="alternate" type="application/rss+xml" href="/umpan">'
+        site.on("/", http.answer(200, f"<html><head>{head}</head><body>Koran</body></html>".encode(), HTML))
+        site.on("/umpan", http.answer(200, feed.encode(), {"Content-Type": "application/rss+xml"}))
+        if with_page:
+            page = PAGE.format(title=story["title"], first=TEXT.format("jembatan"), more=MORE)
+            site.on("/berita/jembatan-baru-dibuka", http.answer(200, page.encode(), HTML))
+        client = Client(allowed=Allowed.parse([f"127.0.0.1:{site.port}"]), user_agent="Test/1")
+        jail = Jail(wall_seconds=10.0)
+        yield site, Tools(client=client, jail=jail)
+        await client.aclose()
+        await jail.aclose()
+
+
+@pytest.mark.parametrize(
+    ("text", "with_page", "kind"),
+    [
+        (f"{TEXT.format('jembatan')} {MORE} {MORE}", False, "feed"),
+        ("Jembatan dibuka kemarin.", True, "page"),
+        ("Jembatan dibuka kemarin.", False, "feed"),
+    ],
+    ids=["whole stories", "excerpts", "excerpts without pages"],
+)
+@pytest.mark.parametrize("path", ["/", "/umpan"])
+async def test_a_feed_is_read_alone_only_where_pages_have_no_more(
+    text: str, with_page: bool, kind: str, path: str
+) -> None:
+    async with open_plain(text=text, with_page=with_page) as (site, tools):
+        like = make_config(name="koran", kind="", location=site.url())
+        found = await discover(site.url(path), like, tools, tell=lambda _words: None, now=START)
+
+    assert found.config is not None
+    assert (found.config.kind, found.config.location) == (kind, site.url("/umpan"))
+    assert [one.content.title for one in found.sample.articles] == ["Jembatan baru dibuka"]

@@ -374,7 +374,7 @@ async def test_a_failing_source_backs_off_and_the_others_are_not_affected(room: 
     other = await room.look(name="kedua")
 
     assert (report.look, state.problem, state.errors) == (Look.FAILED, "connection refused", 3)
-    assert gaps == [timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20)]
+    assert gaps == [timedelta(minutes=5), timedelta(minutes=7.5), timedelta(minutes=12.5)]
     assert other.look is Look.OK
     assert (await room.state()).memory == Memory(values={"look": "1"})
 

@@ -8,11 +8,10 @@ import pytest
 
 from syndicate.domain.article import Article, ArticleState, article_id, content_hash
 from syndicate.domain.likeness import WINDOW, Link, LinkKind
-from syndicate.pipeline.likeness import Likeness, find_likeness, heir_of, kin_of, note_likeness
-from syndicate.store import articles, editions, likeness
+from syndicate.pipeline.likeness import Likeness, find_likeness, firsts_of, heir_of, kin_of, note_likeness
+from syndicate.store import articles, likeness
 from syndicate.store.db import Database
-from syndicate.store.editions import Story
-from tests.factories import NOW, add_article, make_article, make_edition
+from tests.factories import NOW, add_article, make_article
 from tests.wire import AGENCY, ANOTHER, OWN_REPORT, edited, html
 
 
@@ -32,7 +31,7 @@ class Desk:
         )
         async with self.db.write() as connection:
             found = await find_likeness(connection, source, story.content, now=self.now)
-            story = await add_article(connection, replace(story, announced=not found.double))
+            story = await add_article(connection, story)
             await note_likeness(connection, story, found, now=self.now)
         return story
 
@@ -65,11 +64,10 @@ def desk(db: Database) -> Desk:
     return Desk(db)
 
 
-async def test_a_double_posting_is_linked_to_the_first_and_not_announced(desk: Desk) -> None:
+async def test_a_double_posting_is_linked_to_the_first(desk: Desk) -> None:
     first = await desk.take(1, *AGENCY)
     second, third = await desk.take(2, *AGENCY), await desk.take(3, *AGENCY, "Editor: Ratna Dewi")
 
-    assert [story.announced for story in (first, second, third)] == [True, False, False]
     assert await desk.links(second) == [
         Link(article_id=second.id, other_id=first.id, kind=LinkKind.DOUBLE, at=desk.now),
     ]
@@ -81,30 +79,26 @@ async def test_a_double_posting_is_linked_to_the_first_and_not_announced(desk: D
     [{"title": "Tanggul baru"}, {"published": NOW - timedelta(hours=51)}, {"body_html": html(*AGENCY[:5])}],
     ids=["another title", "two days before", "a shorter text"],
 )
-async def test_what_is_told_anew_is_announced(desk: Desk, changes: dict[str, Any]) -> None:
+async def test_what_is_told_anew_is_no_double(desk: Desk, changes: dict[str, Any]) -> None:
     await desk.take(1, *AGENCY)
 
     story = await desk.take(2, *AGENCY, **changes)
 
-    assert story.announced
     assert await desk.links(story) == []
 
 
 async def test_a_story_posted_again_after_its_withdrawal_is_no_double(desk: Desk) -> None:
     await desk.withdraw(await desk.take(1, *AGENCY))
 
-    assert (await desk.take(2, *AGENCY)).announced
+    assert await desk.links(await desk.take(2, *AGENCY)) == []
 
 
 @pytest.mark.parametrize("paragraphs", [AGENCY, edited(), AGENCY[:4], (*AGENCY, OWN_REPORT[0])])
-async def test_copies_at_other_sources_are_linked_both_ways_and_announced(
-    desk: Desk, paragraphs: tuple[str, ...]
-) -> None:
+async def test_copies_at_other_sources_are_linked_both_ways(desk: Desk, paragraphs: tuple[str, ...]) -> None:
     first = await desk.take(1, *AGENCY)
 
     copy = await desk.take(2, *paragraphs, source="lain")
 
-    assert copy.announced
     link = Link(article_id=copy.id, other_id=first.id, kind=LinkKind.COPY, at=desk.now)
     assert await desk.links(copy) == await desk.links(first) == [link]
 
@@ -150,28 +144,30 @@ async def test_an_edit_is_no_double_and_a_double_stays_one(desk: Desk) -> None:
     assert [link.article_id for link in await desk.links(first)] == [second.id]
 
 
-async def test_when_the_first_posting_is_withdrawn_its_double_is_to_be_announced(desk: Desk) -> None:
+async def test_when_the_first_posting_is_withdrawn_its_earliest_double_takes_its_place(desk: Desk) -> None:
     first, second = await desk.take(1, *AGENCY), await desk.take(2, *AGENCY)
     desk.now += timedelta(minutes=5)
-    await desk.take(3, *AGENCY)
+    third = await desk.take(3, *AGENCY)
 
     heir = await desk.withdraw(first)
 
     assert heir is not None
-    assert (heir.id, heir.announced) == (second.id, False)
+    assert heir.id == second.id
+    assert [(link.article_id, link.other_id) for link in await desk.links(second)] == [
+        (first.id, second.id),
+        (third.id, second.id),
+    ]
 
 
-async def test_nothing_is_announced_for_a_posting_that_readers_got_or_were_not_to_get(desk: Desk) -> None:
-    told, baseline = await desk.take(1, *AGENCY), await desk.take(2, *ANOTHER, title="Bulu tangkis")
-    await desk.take(3, *AGENCY)
-    await desk.take(4, *ANOTHER, title="Bulu tangkis")
-    async with desk.db.write() as connection:
-        edition = await editions.begin(connection, make_edition())
-        held = Story(article_id=told.id, version=1, position=0, left_out="")
-        await editions.put_content(connection, edition.id, [held], [])
+async def test_the_other_postings_of_a_story_are_known_from_each_of_them(desk: Desk) -> None:
+    first, second, alone = await desk.take(1, *AGENCY), await desk.take(2, *AGENCY), await desk.take(3, *ANOTHER)
 
-    assert await desk.withdraw(told) is None
-    assert await desk.withdraw(replace(baseline, announced=False)) is None
+    async with desk.db.read() as connection:
+        postings = await likeness.postings(connection, [second.id, alone.id])
+        firsts = await firsts_of(connection, [first.id, second.id, alone.id])
+
+    assert postings == {second.id: frozenset({first.id}), first.id: frozenset({second.id})}
+    assert {double: one.id for double, one in firsts.items()} == {second.id: first.id}
 
 
 async def test_kin_are_shown_as_they_stand(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """A newsroom read from its pages: what they show comes out as the right articles and changes."""
 
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,13 @@ from typing import Any
 import pytest
 
 from syndicate.domain.source import Look, Relation
+from syndicate.net.client import FEED, PAGE
+from syndicate.sources import guide, reader
+from syndicate.store import sources
 from syndicate.store.db import Database
 from tests.pipeline.reading import BODY, Reading, open_reading, write
-from tests.servers.wordpress import Options, Status, Trouble, open_wordpress
+from tests.servers.http import MIB, Heard, Wire, answer, drip, gzip_bomb, redirect
+from tests.servers.wordpress import Options, Status, Trouble, Wordpress, open_wordpress
 
 OLD = ("lama-a", "lama-b", "lama-c", "lama-d", "lama-e", "lama-f")
 
@@ -169,6 +175,37 @@ async def test_an_old_story_that_comes_to_the_front_page_later_is_no_news(readin
     assert await reading.told() == []
 
 
+async def test_a_first_import_of_which_nothing_can_be_taken_is_not_over(db: Database, tmp_path: Path) -> None:
+    async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path, kind="page") as reading:
+        for slug in OLD:
+            write(site, slug, content="Hanya satu baris.")
+        first = await reading.look()
+        for slug in OLD:
+            site.edit(slug, content=BODY.format(slug))
+        await reading.looks(13)
+
+    assert first.look is Look.DEGRADED
+    assert "none of the 6 pages it leads to is a story that may go out" in first.problem
+    assert await reading.told() == []  # no story of before is news
+    assert len(await reading.held()) == len(OLD)
+
+
+async def test_a_first_import_brings_the_newest_sixty_and_no_older_one_is_news(db: Database, tmp_path: Path) -> None:
+    async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path) as reading:
+        for number in range(70):
+            write(site, f"arsip-{number}", picture=None)
+            site.now += timedelta(minutes=1)
+        reading.config = {"channels": ("sitemap", "page")}
+        first = await reading.look()
+        site.edit("arsip-2", title="Arsip disunting")
+        write(site, "baru")
+        await reading.looks(3)
+
+    assert first.published == 60
+    assert await reading.told() == ["published baru"]
+    assert {article.content.title for article in await reading.held()} >= {"Judul arsip-69", "Judul arsip-10"}
+
+
 async def test_planned_posts_are_no_stories_until_they_are_out(reading: Reading) -> None:
     write(reading.site, "konsep", status=Status.DRAFT)
     write(reading.site, "nanti", date_gmt=reading.site.now + timedelta(minutes=30))
@@ -209,3 +246,235 @@ async def test_a_site_that_wants_to_be_left_alone_is(reading: Reading) -> None:
 
     assert report.look is Look.FAILED
     assert await reading.told() == ["published baru"]
+
+
+async def test_a_mass_loss_that_the_operator_confirmed_is_withdrawn(reading: Reading) -> None:
+    reading.site.lose_many(4)
+    await reading.looks(5)
+    code = (await reading.problem()).rpartition(" ")[2].rstrip("`")
+    async with reading.db.write() as connection:
+        await sources.confirm(connection, "koran", code)
+    await reading.looks(2)
+
+    assert sorted(article.state.value for article in await reading.held()) == ["published"] * 2 + ["withdrawn"] * 4
+    assert await reading.problem() == ""
+
+
+async def test_pages_that_no_longer_fit_their_rule_are_told_to_the_operator(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look(page_rule={"body": (".ada-dulu",)})
+
+    assert await reading.told() == ["published baru"]
+    assert (await reading.article(number)).content.body_html.count("<p>") == 3
+    assert "the page rule rules doesn't fit 1 of 7 young pages any more" in await reading.problem()
+    assert "syndicate sources test koran" in await reading.problem()
+
+
+async def test_a_copy_of_another_sites_story_is_left_out(reading: Reading) -> None:
+    page = (await reading.site.ask("/lama-a/")).text.replace(
+        f'<link rel="canonical" href="{reading.site.home}', '<link rel="canonical" href="https://antara.example'
+    )
+    reading.site.site.on("/baru/", answer(200, page.replace("postid-", "x-").encode()))
+    write(reading.site, "baru")
+    report = await reading.look()
+
+    assert await reading.told() == []
+    assert any("is a copy of https://antara.example/lama-a/" in line for line in report.problems)
+
+
+# What leads to the pages.
+
+
+@pytest.mark.parametrize("place", ["/wp-sitemap.xml", "/category/malang-raya/", "/feed/"])
+async def test_a_sitemap_a_section_or_a_feed_leads_to_the_stories_too(reading: Reading, place: str) -> None:
+    location = f"{reading.site.home}{place}"
+    await reading.look(location=location)
+    number = write(reading.site, "baru")
+    await reading.look(location=location)
+
+    assert await reading.told() == ["published baru"]
+    assert (await reading.article(number)).content.provenance["body_html"] == "page"
+
+
+async def test_a_page_without_a_date_has_that_of_the_feed_that_led_to_it(db: Database, tmp_path: Path) -> None:
+    options = Options(theme="tagdiv_cloud", seo_plugin=False)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path, kind="page") as reading:
+        mute(site)
+        write(site, "lama")
+        await reading.look(location=site.feed_url)
+        number = write(site, "baru")
+        await reading.look(location=site.feed_url)
+        by_feed = (await reading.article(number)).content
+        write(site, "tanpa-waktu")
+        report = await reading.look(location=f"{site.home}/")
+
+    assert by_feed.published == site.post("baru").date_gmt
+    assert any("tanpa-waktu/: needs review: No machine-readable date" in line for line in report.problems)
+
+
+# The same newsroom through other channels.
+
+
+async def test_the_same_story_through_every_channel_is_one_article(db: Database, tmp_path: Path, theme: Any) -> None:
+    """REST, then the feed, then the sitemap, then the front page, then REST again."""
+    async with open_wordpress(Options(theme=theme)) as site, open_reading(db, site, tmp_path) as reading:
+        for slug in OLD:
+            write(site, slug)
+        await reading.look()
+        before = {article.id: article for article in await reading.held()}
+        for channels in (("feed", "page"), ("feed",), ("sitemap", "page"), ("page",), ("rest",)):
+            await reading.looks(2, channels=channels)
+            await reading.look(minutes=65, channels=channels)
+        after = {article.id: article for article in await reading.held()}
+
+    assert await reading.told() == []
+    assert len(before) == len(OLD)
+    assert {name: article.content.picture for name, article in after.items()} == {
+        name: article.content.picture for name, article in before.items()
+    }
+    assert {article.content.sections for article in after.values()} == {("Kota",)}
+    assert {article.version for article in after.values()} == {1}
+
+
+async def test_each_channel_brings_what_the_one_before_it_had_not_seen(db: Database, tmp_path: Path) -> None:
+    async with open_wordpress(Options(theme="tagdiv_cloud")) as site, open_reading(db, site, tmp_path) as reading:
+        write(site, "lama")
+        await reading.look()
+        for number, channels in enumerate((("feed", "page"), ("sitemap", "page"), ("page",), ("rest",))):
+            await reading.look(channels=channels)
+            write(site, f"baru-{number}")
+            await reading.looks(2, channels=channels)
+        held = await reading.held()
+
+    assert await reading.told() == [f"published baru-{number}" for number in range(4)]
+    assert {article.content.sections for article in held} == {("Kota",)}
+    assert all(article.content.picture for article in held)
+    assert {article.version for article in held} == {1}
+
+
+async def test_a_story_that_came_as_an_excerpt_is_filled_in_from_its_page_once(db: Database, tmp_path: Path) -> None:
+    options = Options(theme="tagdiv_cloud", rest="closed_401", excerpts_only=True)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path) as reading:
+        write(site, "lama")
+        await reading.look()
+        number = write(site, "baru")
+        await reading.look()
+        first = await reading.article(number)
+        write(site, "lain")
+        await reading.looks(2)
+        site.edit("baru", title="Judul baru lagi")
+        await reading.look()
+        last = await reading.article(number)
+
+    assert first.content.body_html.count("<p>") == 3
+    assert "excerpt_only" not in first.content.flags
+    assert {first.content.provenance[name] for name in ("body_html", "picture", "sections")} == {"page"}
+    assert (last.version, last.content.title) == (2, "Judul baru lagi")
+    assert last.content.body_html == first.content.body_html
+    assert len(site.seen("/baru/")) == 2
+
+
+async def test_a_byline_that_rest_keeps_closed_is_read_from_the_page_once(db: Database, tmp_path: Path) -> None:
+    options = Options(theme="tagdiv_cloud", users_closed=True, seo_plugin=False)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path) as reading:
+        write(site, "lama")
+        await reading.look()
+        number = write(site, "baru")
+        await reading.looks(6)
+        article = await reading.article(number)
+
+    assert article.content.authors == ("Redaksi",)
+    assert article.version == 1
+    assert article.content.provenance["title"] == "rest"
+    assert len(site.seen("/baru/")) == 1
+
+
+async def test_pages_that_robots_txt_closes_leave_the_feed_as_it_is(db: Database, tmp_path: Path) -> None:
+    options = Options(rest="closed_401")
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path) as reading:
+        site.site.on("/robots.txt", answer(200, b"User-agent: *\nDisallow: /\n"))
+        number = write(site, "baru")
+        report = await reading.look()
+        article = await reading.article(number)
+
+    assert article.content.picture is None
+    assert any("its page was not used: could not be fetched: the site's robots.txt" in line for line in report.problems)
+    assert not site.seen("/baru/")
+
+
+# What a hostile or broken page can do.
+
+
+async def test_a_hostile_page_costs_its_own_story_only(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "PAGE", replace(PAGE, total_seconds=0.5))  # nobody waits 20 s for a test
+    bad = {
+        "bom": gzip_bomb(64 * MIB),
+        "besar": answer(200, b"<html>" + b"x" * (6 * MIB), {"Content-Type": "text/html"}),
+        "lambat": drip(),
+        "atribut": answer(200, b"<p " + b"".join(b"a%d=1 " % n for n in range(20_000)) + b">x</p>"),
+        "pindah": redirect("http://localhost:1/berita/"),
+        "kosong": answer(200, b""),
+        "rusak": answer(200, b"\xff\xfe\x00<html><article><h1>", {"Content-Type": "text/html"}),
+    }
+    for slug, handler in bad.items():
+        reading.site.site.on(f"/{slug}-jalan-kota/", handler)
+        write(reading.site, f"{slug}-jalan-kota")
+    write(reading.site, "baru")
+    report = await reading.look()
+
+    assert report.look is Look.OK
+    assert await reading.told() == ["published baru"]
+    told = {line.split("/")[3].partition("-")[0]: line.partition("/: ")[2] for line in report.problems}
+    assert told.keys() == bad.keys()
+    assert "the answer is too big" in told["bom"]
+    assert "the answer is too big" in told["besar"]
+    assert "no complete answer in time" in told["lambat"]
+    assert "shows no story" in told["atribut"]
+    assert "the address is not one we connect to" in told["pindah"]
+
+
+async def test_a_front_page_with_ten_thousand_links_is_capped(reading: Reading) -> None:
+    links = b"".join(b'<h3><a href="/berita-kota-%d/">Berita</a></h3>' % n for n in range(10_000))
+    reading.site.site.on("/semua/", answer(200, b"<html><body>" + links, {"Content-Type": "text/html"}))
+    reading.site.log.clear()
+    report = await reading.look(location=f"{reading.site.home}/semua/")
+    asked = [one for one in reading.site.log if one.path.startswith("/berita-kota")]
+
+    assert report.look is Look.DEGRADED  # none of them is a story
+    assert len(asked) == 60
+    assert len(report.problems) == 60
+
+
+async def test_pages_that_hang_stop_the_look_and_other_sources_go_on(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PAGE", replace(PAGE, total_seconds=0.3))  # nobody waits 20 s for a test
+    for number in range(8):
+        write(reading.site, f"baru-{number}")
+    reading.site.trouble = Trouble.SLOW
+    monkeypatch.setattr(guide, "FEED", replace(FEED, total_seconds=0.3))
+    report = await reading.look()
+    async with open_wordpress(Options()) as other:
+        write(other, "lain")
+        async with open_reading(reading.db, other, reading.album.folder, name="lain") as good:
+            fine = await good.look()
+
+    assert (report.look, fine.look) == (Look.FAILED, Look.OK)
+    assert "no complete answer in time" in report.problem
+
+
+def mute(site: Wordpress) -> None:
+    """A theme whose pages name no time that a machine can read."""
+    said = site.answer
+
+    async def silenced(request: Heard, wire: Wire) -> None:
+        send = wire.send
+
+        async def without_time(data: bytes) -> None:
+            await send(re.sub(rb'datetime="[^"]*"', lambda hit: b" " * len(hit[0]), data))
+
+        wire.send = without_time  # type: ignore[method-assign]
+        await said(request, wire)
+        wire.send = send  # type: ignore[method-assign]
+
+    site.site.on("*", silenced)

@@ -1,68 +1,19 @@
 """A WordPress newsroom, gathered: each thing its editors do comes out as the right articles and changes."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syndicate.domain.article import Article
 from syndicate.domain.source import Look
-from syndicate.jail import Jail
-from syndicate.net.client import Client
-from syndicate.net.guard import Allowed
-from syndicate.pipeline.gather import GatherReport, gather_source
-from syndicate.pipeline.pictures import Album
-from syndicate.sources import Tools, open_source
-from syndicate.sources.darkroom import Darkroom
-from syndicate.store import articles, changes, sources
+from syndicate.store import sources
 from syndicate.store.db import Database
-from tests.factories import SITE, make_config
+from tests.pipeline.reading import Reading, open_reading
 from tests.servers.wordpress import Options, Picture, Status, Wordpress, jpeg, open_wordpress
 
 BODY = "MALANG POSCO MEDIA, MALANG – Kalimat pertama tentang {0}.\n\nKalimat kedua tentang {0}. (rex/aim)"
-
-
-@dataclass(kw_only=True)
-class Reading:
-    """Looks at the newsroom every five minutes of its own clock, and what came of it."""
-
-    db: Database
-    site: Wordpress
-    tools: Tools
-    album: Album
-
-    async def look(self, *, minutes: int = 5, **config: Any) -> GatherReport:
-        self.site.now += timedelta(minutes=minutes)
-        described = make_config(name="koran", kind="wordpress", location=f"{self.site.home}/", **config)
-        source = open_source(described, self.tools)
-        return await gather_source(
-            self.db, described, source, site=SITE, album=self.album, chance=0.5, now=self.site.now
-        )
-
-    async def looks(self, count: int, **config: Any) -> list[GatherReport]:
-        return [await self.look(**config) for _ in range(count)]
-
-    async def told(self) -> list[str]:
-        """The change log since the first import, as KIND SLUG."""
-        async with self.db.read() as connection:
-            log = await changes.span(connection, 0, 10**6)
-            found = await articles.by_ids(connection, {change.article_id for change in log})
-        slug = {i: (a.content.url or "").rstrip("/").rpartition("/")[2] for i, a in found.items()}
-        return [f"{c.kind.value} {slug[c.article_id]}" for c in log if not c.baseline]
-
-    async def article(self, number: int) -> Article:
-        async with self.db.read() as connection:
-            found = await articles.known(connection, "koran", [f"wp:{number}"])
-            return (await articles.by_ids(connection, found.values()))[found[f"wp:{number}"]]
-
-    async def problem(self) -> str:
-        async with self.db.read() as connection:
-            state = await sources.get(connection, "koran")
-        assert state is not None
-        return state.problem
 
 
 def write(site: Wordpress, slug: str, **more: Any) -> int:
@@ -74,18 +25,12 @@ def write(site: Wordpress, slug: str, **more: Any) -> int:
 
 @pytest.fixture
 async def reading(db: Database, tmp_path: Path) -> AsyncIterator[Reading]:
-    async with open_wordpress(Options()) as site:
-        client = Client(allowed=Allowed.parse([f"127.0.0.1:{site.site.port}"]), user_agent="Test/1")
-        jail = Jail(wall_seconds=10.0)
-        album = Album(darkroom=Darkroom(client=client, jail=jail), folder=tmp_path)
+    async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path) as reading:
         for slug in ("lama-a", "lama-b", "lama-c", "lama-d", "lama-e", "lama-f", "lama-g", "lama-h"):
             write(site, slug)
             site.now += timedelta(minutes=1)
-        reading = Reading(db=db, site=site, tools=Tools(client=client, jail=jail), album=album)
         await reading.look()
         yield reading
-        await client.aclose()
-        await jail.aclose()
 
 
 async def test_a_post_is_an_article_with_all_that_rest_knows(reading: Reading) -> None:
@@ -168,20 +113,14 @@ async def test_a_back_dated_post_comes_in_as_news(reading: Reading) -> None:
 async def test_an_old_story_that_the_first_import_left_out_is_no_news_when_it_is_edited(
     db: Database, tmp_path: Path
 ) -> None:
-    async with open_wordpress(Options()) as site:
+    async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path) as reading:
         for number in range(230):
             write(site, f"arsip-{number}", picture=None)
             site.now += timedelta(minutes=1)
-        client = Client(allowed=Allowed.parse([f"127.0.0.1:{site.site.port}"]), user_agent="Test/1")
-        jail = Jail(wall_seconds=10.0)
-        album = Album(darkroom=Darkroom(client=client, jail=jail), folder=tmp_path)
-        reading = Reading(db=db, site=site, tools=Tools(client=client, jail=jail), album=album)
         first = await reading.look()
         site.edit("arsip-3", title="Arsip disunting")
         site.edit("arsip-200", title="Arsip muda disunting")
         await reading.look()
-        await client.aclose()
-        await jail.aclose()
 
         assert first.published == 200
         assert await reading.told() == []  # both are of the first import or before it

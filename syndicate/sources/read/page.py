@@ -44,13 +44,14 @@ def read_page(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
     metadata, identity = read_metadata(tree, url=url, rule=rule), read_identity(tree, url)
     if why := _no_story(tree, metadata, url):
         return {"refused": why}, b""
-    paywalled = _is_paywalled(tree, metadata)
+    paywalled, protected = _is_paywalled(tree, metadata), tree.css_first("form.post-password-form") is not None
     body = find_body(tree, rule=rule, base=identity.link, title=metadata.title)
     if not metadata.is_article and "needs_review" in body.cleaned.flags and not metadata.title:
         return {"refused": f"it has neither a title nor {FEWEST_CHARACTERS} characters of text"}, b""
     item = _item(metadata, identity, body, outlets=rule.dateline_outlets if rule else (), url=url)
     if paywalled:
         item = _in_summary(item)
+    item["protected"] = protected
     item["faults"] = faults_of(item, language=options["language"])
     return {"item": item, "layers": _layers(metadata, identity, body, rule)}, b""
 

@@ -58,7 +58,7 @@ def _entry(element: etree._Element, base: str) -> dict[str, str] | None:
         inside = etree.QName(parent).localname if parent is not None and isinstance(parent.tag, str) else ""
         if name in ("loc", "lastmod", "publication_date", "title") and inside != "image":
             found.setdefault(name, (node.text or "").strip()[:2000])
-    address = web_address(found.get("loc", ""), base)
+    address = web_address(found["loc"], base) if found.get("loc") else None
     if address is None:
         return None
     return {
