@@ -104,7 +104,8 @@ async def _offer(app: "App", url: str, *, name: str | None, relation: Relation, 
     found = await discover(url, like, app.tools, tell=tell, now=app.clock.now())
     config = found.config or replace(like, location=found.home)
     _refuse_known_url(app, config.location)
-    others = [one.name for one, _ in app.sources.values() if "://" in one.location and same_site(one.location, url)]
+    remote = [one for one, _ in app.sources.values() if "://" in one.location]
+    others = [one.name for one in remote if same_site(one.location, config.location)]
     note = (
         f"The same site is read by {show.words(others)}: keep one of them, or each story comes twice." if others else ""
     )
@@ -166,13 +167,14 @@ def _block(config: SourceConfig, found: "Discovery") -> str:
         f"name = {toml.dumps(config.name)}",
         f"kind = {toml.dumps(config.kind)}  # {_channels(found)}",
         f"url = {toml.dumps(config.location, ensure_ascii=False)}",
-        f'relation = "{config.relation}"  # "owner" = our own paper, "partner" = it knows that we come, "stranger"',
+        f'relation = "{config.relation}"  # "owner" = our own paper, "partner" = it knows that we come, or "stranger"',
         '# every = "15 min"  # a fixed rhythm; without it we look as often as it publishes',
     ]
     if config.kind in ("feed", "wordpress"):
         lines.append(f"# sections = {_sections(found)}  # categories of its feed that are sections; the rest are tags")
     if config.kind in ("page", "wordpress"):
-        lines.append('# rules = { body = ["…"] }  # selectors of its pages: `syndicate sources test NAME --url URL`')
+        tried = f"syndicate sources test {config.name} --url URL"
+        lines.append(f'# rules = {{ body = ["…"] }}  # selectors of its pages; what they find: {tried}')
     lines.append('first_import = "feeds"  # what is there already goes into feeds only; "mail" = it may be mailed too')
     return "\n".join(lines) + "\n"
 

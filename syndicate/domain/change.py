@@ -26,7 +26,7 @@ class Change:
     version: int
     kind: ChangeKind
     edit: Edit
-    baseline: bool  # of an article that feeds alone know (not `announced`): never mailed, never pushed
+    baseline: bool  # its article was not announced then: feeds alone know it, no mail tells it
     at: datetime
     note: str = ""
 

@@ -50,7 +50,7 @@ class Composition(StrEnum):
 
     READY = "ready"  # written down; enqueue.py freezes it
     EMPTY = "empty"  # nothing to say, and the newsletter skips then
-    WAITS = "waits"  # a first import or an earlier edition must be whole first
+    WAITS = "waits"  # a first import must be whole first, or another edition is being composed
     EXISTS = "exists"  # this slot has its edition already
 
 

@@ -92,7 +92,7 @@ class Revocations:
         if len(self._left) > self.limit:
             del self._left[next(iter(self._left))]
 
-    def since(self, newsletter: str, subscriber: int, marked_at: datetime) -> bool:
+    def left_since(self, newsletter: str, subscriber: int, marked_at: datetime) -> bool:
         """True: left after the mark; don't send."""
         left = self._left.get((newsletter, subscriber))
         return left is not None and left >= marked_at
@@ -172,7 +172,7 @@ def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscrib
 
 
 def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail:
-    """One person's copy: their address, their link, a bounce address and a Message-ID that stay the same on retries."""
+    """One person's copy: their address, their link, a bounce address, and a Message-ID that is the same on every try."""
     name = delivery_name(room.ring, letter.edition.id, person.id)
     domain = letter.newsletter.sender_address.rpartition("@")[2]
     link = unsubscribe_url(room.site, room.ring, letter.newsletter.name, person)
@@ -199,7 +199,7 @@ class Dispatcher:
         self._connections = {name: asyncio.Semaphore(m.connections) for name, m in room.mailers.items()}
 
     def drain(self) -> None:
-        """Before a clean stop: what is marked ends, nothing more is claimed."""
+        """Before a clean stop: what is claimed still goes out, nothing more is claimed."""
         self._draining = True
 
     async def send_batch(self, *, edition_id: int, first: int, last: int) -> DispatchReport:
@@ -306,7 +306,7 @@ class Dispatcher:
 
         def may_send(delivery: int) -> bool:
             person = going[delivery].subscriber.id
-            return not self._room.revocations.since(letter.edition.newsletter, person, marked_at)
+            return not self._room.revocations.left_since(letter.edition.newsletter, person, marked_at)
 
         try:
             mails = self._write(letter, going, note)

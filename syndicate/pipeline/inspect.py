@@ -20,7 +20,7 @@ class Inspection:
     seen: Seen
     story: FoundArticle | None = None
     told: FoundArticle | None = None  # the same story as the source's own channel tells it now
-    problem: str = ""  # of the source's look
+    problem: str = ""  # of the source's look, or why `told` is missing
 
 
 async def inspect_page(url: str, config: SourceConfig, source: Source, tools: Tools, *, now: datetime) -> Inspection:
@@ -42,4 +42,5 @@ async def inspect_page(url: str, config: SourceConfig, source: Source, tools: To
     told = next(
         (one for one in gathered.articles if not names.isdisjoint((one.key, one.content.url, *one.aliases))), None
     )
-    return Inspection(seen=seen, story=story, told=told, problem=gathered.problem)
+    problem = gathered.problem or ("" if told else "this story isn't among those that its channel shows now")
+    return Inspection(seen=seen, story=story, told=told, problem=problem)

@@ -101,7 +101,7 @@ def _all_whole(folder: Path, names: Iterable[str]) -> bool:
 
 
 async def _rebuild(db: Database, feed: Feed) -> None:
-    """Walks through all articles once, when a feed is new or its Selection was changed."""
+    """Walks through all articles once, when a feed is new or anything that shapes it was changed."""
     async with db.write() as connection:
         await feeds.clear_entries(connection, feed.name)
     after = ""

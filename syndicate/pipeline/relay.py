@@ -13,7 +13,7 @@ from syndicate.store import jobs
 from syndicate.store.db import Database
 from syndicate.store.jobs import Job
 
-# Slots: jobs at once. Breaking news and confirmations never wait behind an edition.
+# Slots: jobs at once. What goes to one person or can't wait never stands behind an edition.
 LANES = (
     Lane(name="breaking", slots=2, window=8),
     Lane(name="mail", slots=2, window=8),

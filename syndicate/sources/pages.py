@@ -175,8 +175,8 @@ class PageChannel:
         if not drifted:
             return ""
         return (
-            f"the page rule {drifted[0]} doesn't fit {len(drifted)} of {len(young)} young pages any more, and their text"
-            f" was found without it; compare with `syndicate sources test {self._config.name}`"
+            f"the page rule {drifted[0]} doesn't fit {len(drifted)} of {len(young)} young pages any more, and their"
+            f" text was found without it; compare with `syndicate sources test {self._config.name}`"
         )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from syndicate.domain.source import SourceConfig
+from syndicate.domain.source import SourceConfig, obeys_robots
 from syndicate.jail import Jail, JailFailure
 from syndicate.net.client import PAGE, REST_PAGE, Client, Fetched, FetchFailed
 from syndicate.sources.ladder import SURE, Brought, Closed, instant, is_due, parsed, whole
@@ -172,7 +172,8 @@ class RestChannel:
     async def _decide(self, number: str, memory: RestMemory, look: Brought) -> None:
         """The second witness is the story's page."""
         link = memory.posts[number][2]
-        answer = await self._client.fetch("GET", link, headers={"Accept": "text/html"}, caps=PAGE)
+        headers, robots = {"Accept": "text/html"}, obeys_robots(self._config, page=False)
+        answer = await self._client.fetch("GET", link, headers=headers, caps=PAGE, obey_robots=robots)
         if isinstance(answer, FetchFailed):
             return
         # WordPress sends the address of a lost story on to one that looks like it.
@@ -236,7 +237,10 @@ class RestChannel:
     async def _get(self, root: str, query: Mapping[str, str]) -> Fetched:
         """One list of posts. Raises Closed when the API is shut, Trouble for what may pass."""
         headers = {"Accept": "application/json", "Accept-Language": self._config.language}
-        return whole(await self._client.fetch("GET", _address(root, query), headers=headers, caps=REST_PAGE))
+        robots = obeys_robots(self._config, page=False)
+        address = _address(root, query)
+        answer = await self._client.fetch("GET", address, headers=headers, caps=REST_PAGE, obey_robots=robots)
+        return whole(answer)
 
 
 def _address(root: str, query: Mapping[str, str]) -> str:

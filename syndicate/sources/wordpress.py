@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from syndicate.domain.article import Content
-from syndicate.domain.source import Gathered, Look, Memory, SourceConfig
+from syndicate.domain.source import Gathered, Look, Memory, SourceConfig, obeys_robots
 from syndicate.jail import Jail, JailFailure
 from syndicate.net.client import PAGE, Client, FetchFailed
 from syndicate.sources.feed import FeedSource
@@ -139,7 +139,8 @@ class WordPressSource:
         """What the front page says about REST and feeds; its silence means the usual places."""
         home = self._config.location
         values["feed_url"] = f"{_slashed(home)}feed/"
-        answer = await self._client.fetch("GET", home, headers={"Accept": "text/html"}, caps=PAGE)
+        headers, robots = {"Accept": "text/html"}, obeys_robots(self._config, page=False)
+        answer = await self._client.fetch("GET", home, headers=headers, caps=PAGE, obey_robots=robots)
         if isinstance(answer, FetchFailed):
             raise Trouble(f"could not be asked: {answer.safe_words} ({answer.detail})")
         if answer.status == 429 or answer.status >= 500:

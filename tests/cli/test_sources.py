@@ -119,6 +119,16 @@ def test_what_is_in_the_file_already_is_not_added_again(cli: Cli, config: Path, 
     assert config.read_bytes() == before
 
 
+def test_another_source_of_the_same_site_is_named(cli: Cli, config: Path, site: Wordpress) -> None:
+    feed = f'[[sources]]\nname = "umpan"\nkind = "feed"\nurl = "{site.feed_url}"\n'
+    config.write_text(config.read_text().replace("[[feeds]]", f"{feed}[[feeds]]", 1))
+
+    said = cli("sources", "add", site.home.removeprefix("http://"), "--name", "koran")
+
+    assert said.code == 0
+    assert "The same site is read by umpan: keep one of them, or each story comes twice." in said.out
+
+
 def test_json_tells_all_and_writes_only_with_yes(cli: Cli, config: Path, site: Wordpress) -> None:
     shown = json.loads(cli("sources", "add", site.home, "--name", "koran", "--json").out)
     written = json.loads(cli("sources", "add", site.home, "--name", "koran", "--json", "--yes").out)

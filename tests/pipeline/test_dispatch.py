@@ -148,9 +148,9 @@ async def test_somebody_who_came_back_before_the_mark_is_not_kept_out() -> None:
     revocations = Revocations(limit=2)
     revocations.add("pagi", 1, at=NOW)
 
-    assert revocations.since("pagi", 1, NOW)
-    assert not revocations.since("pagi", 1, NOW + timedelta(seconds=1))
-    assert not revocations.since("sore", 1, NOW)
+    assert revocations.left_since("pagi", 1, NOW)
+    assert not revocations.left_since("pagi", 1, NOW + timedelta(seconds=1))
+    assert not revocations.left_since("sore", 1, NOW)
 
 
 async def test_only_the_oldest_revocations_are_forgotten() -> None:
@@ -158,7 +158,7 @@ async def test_only_the_oldest_revocations_are_forgotten() -> None:
     for person in (1, 2, 1, 3):
         revocations.add("pagi", person, at=NOW)
 
-    assert [revocations.since("pagi", person, NOW) for person in (1, 2, 3)] == [True, False, True]
+    assert [revocations.left_since("pagi", person, NOW) for person in (1, 2, 3)] == [True, False, True]
 
 
 async def test_the_fence_is_on_disk_before_the_wire(db: Database, tmp_path: Path) -> None:

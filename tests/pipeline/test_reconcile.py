@@ -334,7 +334,7 @@ async def test_leaving_twice_changes_nothing_and_is_noted_once(db: Database, tmp
 
     assert said == [True, False]
     assert [d.newsletter for d in fence.departures(tmp_path / "departures.jsonl")] == ["pagi"]
-    assert office.room.revocations.since("pagi", leaving.subscriber.id, NOW)
+    assert office.room.revocations.left_since("pagi", leaving.subscriber.id, NOW)
 
 
 async def test_a_journal_that_can_not_be_written_keeps_nobody_from_leaving(db: Database, tmp_path: Path) -> None:

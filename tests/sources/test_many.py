@@ -178,21 +178,24 @@ async def _open_house(db: Database, folder: Path, chance: Random, newsrooms: int
 
 async def _live(house: House, chance: Random, cut: set[str]) -> None:
     """Days until all newsrooms have published so many, with trouble never twice in a row: feeds forget."""
-    now, bad = NOW, set[str]()
+    now, bad, missed = NOW, set[str](), set[str]()
     while any(len(room.stories) < room.all for _, _, room in house.rooms.values()) or bad:
         now += timedelta(hours=2)
-        bad, cut_now = {n for n in house.rooms if n not in bad and chance.random() < 0.2}, set[str]()
+        bad, cut_now = {n for n in house.rooms if n not in missed and chance.random() < 0.2}, set[str]()
         for name, (_, _, room) in house.rooms.items():
             room.day(now=now)
             room.trouble = chance.choice(["error", "cut"]) if name in bad else ""
-            if name not in bad and chance.random() < 0.15:
+            if name not in bad | missed and chance.random() < 0.15:
                 cut_now.add(name)
         cut.update(cut_now)
+        missed = bad | cut_now
         looks = await asyncio.gather(*(house.look(name, now=now) for name in house.rooms))
         cut.clear()
         assert {n for n, look in zip(house.rooms, looks, strict=True) if look is Look.FAILED} == bad
         for name in cut_now:
-            assert await house.known(name) <= (await house.held(name)).keys()
+            held = (await house.held(name)).keys()
+            assert await house.known(name) <= held
+            house.rooms[name][2].seen &= held  # what went with the power may not leave the feed before the next look
     for name in house.rooms:  # a last look at what the power cuts left, and one that finds nothing new
         assert await house.look(name, now=now + timedelta(hours=1)) is not Look.FAILED
         assert await house.look(name, now=now + timedelta(hours=2)) is Look.UNCHANGED

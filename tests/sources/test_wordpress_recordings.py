@@ -182,7 +182,7 @@ _ON_A_PAGE = {
     "author": "//*[@class='td-post-author-name']/a//text()",
     "sections": "//li[@class='entry-category']/a/@href",
     "tags": "//ul[contains(@class, 'td-tags')]//a/@href",
-    "text": "//*[contains(@class, 'td-post-content')]//p//text()",
+    "text": "//*[contains(@class, 'td-post-content')]//p[not(contains(@class, 'page-links'))]//text()",
     "caption": "//figcaption/text()",
     "advertisement": "boolean(//*[contains(@class, 'td-post-content')]//*[@class='td-adspot-title'])",
     "others": "//*[contains(@class, 'td_module_related_posts')]//a/@href",
