@@ -172,7 +172,7 @@ def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscrib
 
 
 def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail:
-    """One person's copy: their address, their link, a bounce address, and a Message-ID that is the same on every try."""
+    """One person's copy: their address, their link, a bounce address, and a Message-ID, the same on every try."""
     name = delivery_name(room.ring, letter.edition.id, person.id)
     domain = letter.newsletter.sender_address.rpartition("@")[2]
     link = unsubscribe_url(room.site, room.ring, letter.newsletter.name, person)
