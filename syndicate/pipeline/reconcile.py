@@ -121,7 +121,7 @@ async def check_fence(db: Database, install: str, path: Path, *, now: datetime) 
         if on_disk > known:
             why = (
                 f"the database is an older copy: it knows {known} groups of sends, this machine made {on_disk}. What "
-                "was sent since may go out a second time, so look at `syndicate editions list` and cancel what was sent. "
+                "was sent since may go out a second time, so look at `syndicate editions list` and cancel that. "
                 "Nothing is sent until you run `syndicate editions release --restored`"
             )
             await fence.hold(connection, FENCE_HOLD, why, now=now)

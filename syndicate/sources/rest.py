@@ -18,7 +18,6 @@ from syndicate.net.client import PAGE, REST_PAGE, Client, Fetched, FetchFailed
 from syndicate.sources.ladder import SURE, Brought, Closed, instant, is_due, parsed, whole
 from syndicate.sources.read.items import found_articles
 from syndicate.sources.read.removals import mass_loss
-from syndicate.sources.read.rest import FIELDS, STAMP_FIELDS
 
 OVERLAP = timedelta(seconds=120)  # a post may be saved while the list is made (gather.md §2.2)
 _PAGE = 50  # posts read whole at once
@@ -29,6 +28,11 @@ _WATCHED = 1000  # newest posts whose presence we check
 _SWEEP = timedelta(minutes=15)  # between two readings of young stories
 _YOUNG = timedelta(days=3)
 _EMBED = "wp:featuredmedia,wp:term,author"
+_FIELDS = (  # `_embedded` comes only when `_links` does too (gather.md §2.2)
+    "id,date,date_gmt,modified_gmt,guid,slug,status,link,title,content,excerpt,featured_media,yoast_head_json,_links,"
+    "_embedded"
+)
+_STAMP_FIELDS = "id,modified_gmt,link"
 
 
 @dataclass(kw_only=True)
@@ -94,7 +98,7 @@ class RestChannel:
 
     async def probe(self, root: str) -> None:
         """Raises Closed unless posts can be listed at this root."""
-        answer = await self._get(root, {"per_page": "1", "_fields": STAMP_FIELDS})
+        answer = await self._get(root, {"per_page": "1", "_fields": _STAMP_FIELDS})
         parsed = await self._jail.call("syndicate.sources.read.rest:read_stamps", answer.body, url=answer.url)
         if isinstance(parsed, JailFailure) or "refused" in parsed.value:
             raise Closed("doesn't answer as WordPress does")
@@ -194,7 +198,7 @@ class RestChannel:
 
     async def _take(self, memory: RestMemory, look: Brought, query: Mapping[str, str], *, now: datetime) -> int:
         """Reads whole posts; returns how many records there were."""
-        answer = await self._get(memory.root, {**query, "_embed": _EMBED, "_fields": FIELDS})
+        answer = await self._get(memory.root, {**query, "_embed": _EMBED, "_fields": _FIELDS})
         value = await parsed(self._jail, "syndicate.sources.read.rest:read_posts", answer)
         look.problems += value["problems"]
         wanted = []
@@ -230,7 +234,7 @@ class RestChannel:
         return bool(post["published"] >= _stamp(instant(memory.imported_at)))  # else left out by the first import
 
     async def _stamps(self, root: str, query: Mapping[str, str]) -> list[tuple[int, str, str]]:
-        answer = await self._get(root, {**query, "_fields": STAMP_FIELDS})
+        answer = await self._get(root, {**query, "_fields": _STAMP_FIELDS})
         value = await parsed(self._jail, "syndicate.sources.read.rest:read_stamps", answer)
         return [tuple(row) for row in value["posts"]]
 

@@ -16,12 +16,6 @@ from syndicate.sources.read.parse import story_item
 from syndicate.sources.read.words import without_illegal
 
 MOST_POSTS = 200  # WordPress gives 100 a page
-FIELDS = (
-    "id,date,date_gmt,modified_gmt,guid,slug,status,link,title,content,excerpt,featured_media,yoast_head_json,_links,"
-    "_embedded"
-)
-"""What to ask for. `_embedded` comes only when `_links` does too (gather.md §2.2)."""
-STAMP_FIELDS = "id,modified_gmt,link"
 
 
 class _Strange(Exception):
