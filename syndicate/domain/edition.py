@@ -45,6 +45,7 @@ class Edition:
     released_at: datetime | None = None  # from its last hold
     done_at: datetime | None = None
     why: str = ""  # of a hold or a cancellation
+    channel: str = ""  # the newsletter's, when the edition was composed
 
 
 @dataclass(frozen=True, kw_only=True)

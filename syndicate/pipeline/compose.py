@@ -166,6 +166,7 @@ async def _plan(db: Database, newsletter: Newsletter, slot: Slot, *, now: dateti
         slot=slot.name,
         slot_at=slot.at,
         state=EditionState.COMPOSING,
+        channel=newsletter.channel,
         cut_from=cut_from,
         cut_to=cut_to,
         created_at=now,

@@ -85,6 +85,8 @@ async def cancel_edition(db: Database, edition: Edition, *, why: str, now: datet
     async with db.write() as connection:
         stoppable = (EditionState.HELD, EditionState.FROZEN)
         done = await editions.set_state(connection, edition.id, EditionState.CANCELLED, came_from=stoppable, why=why)
+        if not done and edition.state is EditionState.COMPOSING:
+            raise Refused("the edition is still being composed; cancel it when `editions list` shows it held or frozen")
         if not done:
             raise Refused(f"the edition is {edition.state}; there is nothing left to cancel")
         await ledger.cancel_unsent(connection, edition.id, now=now)

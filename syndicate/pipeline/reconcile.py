@@ -72,9 +72,13 @@ async def repair(db: Database, room: Postroom, *, alive: Iterable[str], now: dat
 
 
 def evidence_of(room: Postroom, edition: Edition) -> Evidence | None:
-    """The edition's channel, if it can tell afterwards what it took over."""
+    """The edition's channel, if it can tell afterwards what it took over.
+
+    Where the newsletter goes by another channel by now, nobody can: that one would truthfully say "never".
+    """
     newsletter = room.newsletters.get(edition.newsletter)
-    mailer = room.mailers.get(newsletter.channel) if newsletter else None
+    same = newsletter is not None and edition.channel in ("", newsletter.channel)
+    mailer = room.mailers.get(newsletter.channel) if newsletter and same else None
     return mailer if isinstance(mailer, Evidence) else None
 
 

@@ -68,6 +68,7 @@ async def begin(connection: AsyncConnection, edition: Edition) -> Edition:
     row = {"newsletter": edition.newsletter, "slot": edition.slot, "slot_at": edition.slot_at}
     row |= {"state": edition.state.value, "cut_from": edition.cut_from, "cut_to": edition.cut_to}
     row |= {"subject": "", "content_hash": "", "created_at": edition.created_at, "why": ""}
+    row |= {"channel": edition.channel}
     await insert_new(connection, editions, row)
     found = await by_slot(connection, edition.newsletter, edition.slot)
     if found is None:

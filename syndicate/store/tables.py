@@ -279,6 +279,7 @@ editions = Table(
     Column("released_at", Instant),  # from its last hold
     Column("done_at", Instant),
     Column("why", Text, nullable=False),
+    Column("channel", String(40), nullable=False, server_default=""),  # of the newsletter when it was composed
     UniqueConstraint("newsletter", "slot"),
     sqlite_autoincrement=True,
 )

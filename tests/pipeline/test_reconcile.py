@@ -29,7 +29,7 @@ from syndicate.pipeline.reconcile import (
     replay_departures,
     resend_doubts,
 )
-from syndicate.store import audience, editions, fence, jobs, ledger
+from syndicate.store import audience, editions, fence, jobs, ledger, tables
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
 from syndicate.store.ledger import Claimed
@@ -82,6 +82,18 @@ async def test_a_folder_shows_what_was_taken_over_before_the_crash(db: Database,
     assert (report.resumed, books) == ([edition.id], {"accepted": 1, "open": 3})
     assert await office.books(edition) == {"accepted": 4}
     assert len(list((tmp_path / "mail" / "new").iterdir())) == 4
+
+
+async def test_a_channel_that_an_edition_did_not_go_by_is_no_witness(db: Database, tmp_path: Path) -> None:
+    office = Postoffice(db, tmp_path, MaildirMailer(MaildirConfig(name="lain", path=tmp_path / "lain")))
+    edition = await office.freeze(4)
+    async with db.write() as connection:
+        await connection.execute(tables.editions.update().values(channel="yang-lama"))
+    await on_the_wire(office, edition)
+    report = await repair(db, office.room, alive=["a"], now=NOW)
+
+    assert (report.doubts, report.proven_unsent) == (2, 0)
+    assert await office.books(edition) == {"uncertain": 2, "open": 2}
 
 
 async def test_a_channel_without_evidence_leaves_the_doubt_listed_and_unsent(db: Database, tmp_path: Path) -> None:
