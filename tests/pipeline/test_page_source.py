@@ -429,7 +429,8 @@ async def test_a_hostile_page_costs_its_own_story_only(reading: Reading, monkeyp
     assert "the answer is too big" in told["bom"]
     assert "the answer is too big" in told["besar"]
     assert "no complete answer in time" in told["lambat"]
-    assert "shows no story" in told["atribut"]
+    # Which of the two depends on the machine: a busy one takes longer for it than the jail allows.
+    assert "shows no story" in told["atribut"] or "could not be parsed (timeout)" in told["atribut"]
     assert "the address is not one we connect to" in told["pindah"]
 
 
