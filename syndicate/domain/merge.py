@@ -38,6 +38,11 @@ def better_key(held: str, shown: str) -> str:
     return held if held.startswith("wp:") and not shown.startswith("wp:") else shown
 
 
+def are_apart(held: str, shown: str) -> bool:
+    """True for two posts with different numbers: the second has only got an address that was free again."""
+    return held.startswith("wp:") and shown.startswith("wp:") and held != shown
+
+
 def _lesser(name: str, held: Content, shown: Content) -> bool:
     before, after = held.provenance.get(name, ""), shown.provenance.get(name, "")
     return _WORTH.get(after, 0) < _WORTH.get(before, 0)

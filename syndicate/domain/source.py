@@ -101,6 +101,7 @@ class Gathered:
     fault: Fault = Fault.SOFT  # of a failed look
     retry_after: timedelta | None = None
     asked_interval: timedelta | None = None  # how seldom the newsroom asks to be looked at
+    importing: bool = False  # through a channel that has brought nothing before: what is old there is no news
     suspend: bool = False  # 410: don't come back by yourself
     shut: bool = False  # this channel isn't for us (401, 403, 404, 410, something else there); another one may be
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import (
@@ -27,10 +28,11 @@ from syndicate.domain.article import (
 from syndicate.domain.change import ChangeKind, change_kind
 from syndicate.domain.feed import Site
 from syndicate.domain.likeness import WINDOW
-from syndicate.domain.merge import better_key, merged
+from syndicate.domain.merge import are_apart, better_key, merged
 from syndicate.domain.source import (
     RECENT,
     Failing,
+    Fault,
     FoundArticle,
     Gathered,
     Look,
@@ -49,6 +51,7 @@ from syndicate.store.sources import SourceState
 FIRST_IMPORT = 200  # newest articles that a first import brings
 _PATIENT_IMPORT = timedelta(hours=24)  # a feed that is always malformed counts as imported after this
 _CHUNK = 60  # articles a transaction
+log = structlog.get_logger()
 _YOUNG_ONES = 50  # stories whose pictures are looked at between two of their own edits
 
 
@@ -82,6 +85,7 @@ class _Look:
     first_import: bool
     keys: frozenset[str]
     now: datetime
+    since: datetime | None = None  # of a channel that is new to us: what is older than the source here is no news
     taken: set[str] = field(default_factory=set)  # ids of articles that a story of this look is
 
 
@@ -93,9 +97,10 @@ async def gather_source(
         await sources.know(connection, [config.name], now=now)
     async with db.read() as connection:
         state = await sources.get(connection, config.name)
+        first = await articles.first_seen(connection, config.name)
     if state is None:
         raise LookupError(f"the row of source {config.name} vanished")
-    gathered = await source.gather(state.memory, now=now)
+    gathered = await _look_at(source, config, state, now=now)
     found, left_out = _wanted(gathered.articles, state)
     await asyncio.to_thread(_keep_pictures, found, album.folder)
     found, missing = await with_pictures(db, config, found, album, now=now)
@@ -113,6 +118,7 @@ async def gather_source(
         first_import=not state.imported,
         keys=frozenset(story.key for story in found),
         now=now,
+        since=first if gathered.importing and state.imported else None,
     )
     last = await _take_over(db, look, found, gathered, report)
     async with db.write() as connection:
@@ -127,6 +133,16 @@ async def gather_source(
         await likeness.forget_before(connection, now - WINDOW)
     await _look_at_pictures(db, look, album, report)
     return report
+
+
+async def _look_at(source: Source, config: SourceConfig, state: SourceState, *, now: datetime) -> Gathered:
+    """One look. A fault of our own with what a newsroom answers is a failed look, seen and backed off from."""
+    try:
+        return await source.gather(state.memory, now=now)
+    except Exception as error:  # the top of a look: else the job would try again and again, and nobody would see it
+        log.exception("source.broken", source=config.name)
+        problem = f"reading what it answered failed ({type(error).__name__}); the log has the details"
+        return Gathered(look=Look.FAILED, fault=Fault.HARD, problem=problem)
 
 
 async def _look_at_pictures(db: Database, look: _Look, album: Album, report: GatherReport) -> None:
@@ -200,7 +216,7 @@ def _same(story: FoundArticle, ids: dict[str, str], standing: dict[str, Article]
     """
     for name in (story.key, *story.aliases):
         other = standing.get(ids.get(name, ""))
-        if other is None or other.id in look.taken:
+        if other is None or other.id in look.taken or are_apart(other.source_key, story.key):
             continue
         if other.source_key == story.key or other.source_key not in look.keys:
             return other
@@ -230,6 +246,7 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
     """A story we have never seen."""
     identifier = await _free_id(connection, look.config.name, story.key)
     found = await find_likeness(connection, look.config.name, story.content, now=look.now)
+    old = look.first_import or (look.since is not None and story.content.published < look.since)
     article = Article(
         id=identifier,
         public_id=public_id(look.site.tag_host, look.now.year, identifier),
@@ -240,10 +257,10 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
         edit=Edit.FIRST,
         state=ArticleState.PUBLISHED,
         first_seen=look.now,
-        sort_at=sort_time(story.content.published, look.now, first_import=look.first_import),
+        sort_at=sort_time(story.content.published, look.now, first_import=old),
         seq=0,
         changed_at=look.now,
-        announced=not look.first_import or look.config.first_import_mail,
+        announced=not old or look.config.first_import_mail,
     )
     await articles.add(connection, article, digest=content_hash(story.content))
     await note_likeness(connection, article, found, now=look.now)

@@ -1,4 +1,4 @@
-"""A newsroom seen through its feed. Leaving a feed is no evidence of anything, so nothing is ever withdrawn here."""
+"""A newsroom seen through its feed. Leaving it is no evidence of anything; only what gets a password is withdrawn."""
 
 import hashlib
 import re
@@ -20,7 +20,8 @@ from syndicate.jail import Jail, JailFailure
 from syndicate.net.client import FEED, Client, FailureKind, Fetched, FetchFailed
 from syndicate.net.polite import parse_retry_after
 from syndicate.sources import moves
-from syndicate.sources.read.items import found_articles
+from syndicate.sources.read.items import found_articles, source_key
+from syndicate.sources.tail import without_old
 
 _ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json;q=0.9, application/xml;q=0.9, text/xml;q=0.8,"
@@ -36,7 +37,7 @@ _PERIOD = re.compile(rb"<sy:updatePeriod>\s{0,80}(" + b"|".join(_PERIODS) + rb")
 _FREQUENCY = re.compile(rb"<sy:updateFrequency>\s{0,80}(\d{1,4})\s{0,80}</")
 _HEAD = 16 * 1024  # bytes of a feed that tell about the feed itself
 _MARKED = 20  # stories whose titles tell that two feeds are one
-_LASTING = ("url", "settings", "body", "entries", "stories", "asked_interval")  # remembered over a 304
+_LASTING = ("url", "settings", "body", "entries", "stories", "asked_interval", "floor", "late")  # remembered over a 304
 _HARD: frozenset[FailureKind] = frozenset({"refused_address", "too_big", "bad_encoding", "bad_url", "redirect"})
 _SOFT: frozenset[FailureKind] = frozenset({"tls", "protocol", "robots"})
 _WORDS: Mapping[int, str] = {
@@ -102,11 +103,15 @@ class FeedSource:
         read = _question(self._config) | {"body": digest, "entries": str(len(items))} | _asked_interval(answer.body)
         # Behind a move the stories of another feed must not become those we know the feed by.
         read["stories"] = " ".join(sorted(stories)) if is_same or not answer.permanent_url else known["stories"]
+        articles, tail = without_old(articles, known, entries=len(items))
+        read |= tail
         remembered = self._remember(answer, known, read | _validators(answer, {}), is_same=is_same, now=now)
         return replace(
             remembered,
             look=Look.DEGRADED if malformed else Look.OK,
             articles=articles,
+            gone=frozenset(source_key(item, frozenset()) for item in items if item["protected"]),
+            importing="entries" not in known,
             memory=None if malformed else remembered.memory,
             problem=self._sentence(f"is malformed: {malformed}") if malformed else remembered.problem,
             problems=problems,

@@ -75,7 +75,8 @@ class Filler:
             return article, problem
         if page.key.startswith("wp:") and article.key.startswith("wp:") and page.key != article.key:
             return article, "it shows another story"
-        whole = merged(page.content, content)
+        said = {name: channel for name, channel in page.content.provenance.items() if getattr(page.content, name)}
+        whole = merged(replace(page.content, provenance=said), content)
         flags = page.content.flags if whole.body_html == page.content.body_html else content.flags
         names = tuple(dict.fromkeys([*article.aliases, *page.aliases]))
         return replace(article, content=replace(whole, flags=flags), aliases=names), ""

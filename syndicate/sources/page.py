@@ -62,6 +62,7 @@ async def look_at_pages(
     memory = PageMemory.of(values.get("pages", ""))
     if not links:
         raise Trouble(f"leads to no stories{', though it did before' if memory.rows else ''}")
+    importing = not memory.imported_at
     look = await channel.look(memory, links, confirmed=values.get("confirmed", ""), now=now)
     if not look.alarm and not any(row.missing for row in memory.rows.values()):
         values.pop("confirmed", None)  # the operator's word is kept until it was acted on, which takes two looks
@@ -71,6 +72,7 @@ async def look_at_pages(
         articles=tuple(look.articles.values()),
         gone=frozenset(look.gone),
         memory=Memory(values=values),
+        importing=importing,
         problem=look.alarm,
         problems=tuple(look.problems),
     )

@@ -6,6 +6,7 @@ leaves no trace in a list of changes, so the ones we know are counted. Nothing i
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,8 @@ from urllib.parse import quote, urlsplit
 from syndicate.domain.source import SourceConfig, obeys_robots
 from syndicate.jail import Jail, JailFailure
 from syndicate.net.client import PAGE, REST_PAGE, Client, Fetched, FetchFailed
-from syndicate.sources.ladder import SURE, Brought, Closed, instant, is_due, parsed, whole
+from syndicate.sources.ladder import SURE, Brought, Closed, Trouble, instant, is_due, parsed, whole
+from syndicate.sources.moves import same_site
 from syndicate.sources.read.items import found_articles
 from syndicate.sources.read.removals import mass_loss
 
@@ -33,6 +35,7 @@ _FIELDS = (  # `_embedded` comes only when `_links` does too (gather.md §2.2)
     "_embedded"
 )
 _STAMP_FIELDS = "id,modified_gmt,link"
+_POST_CLASS = re.compile(rb"postid-(\d{1,18})")
 
 
 @dataclass(kw_only=True)
@@ -58,7 +61,10 @@ class RestMemory:
     def text(self) -> str:
         """As a source's memory keeps it: the newest posts only."""
         newest = sorted(self.posts.items(), key=lambda row: row[1][1], reverse=True)[:_WATCHED]
-        bounded = {"posts": dict(newest), "gone": self.gone[-_LIST:], "unlisted": self.unlisted[-_LIST:]}
+        kept = dict(newest)
+        missing = {number: since for number, since in self.missing.items() if number in kept}
+        unlisted = [number for number in self.unlisted if number in kept][-_LIST:]
+        bounded = {"posts": kept, "missing": missing, "gone": self.gone[-_LIST:], "unlisted": unlisted}
         return json.dumps(asdict(self) | bounded, separators=(",", ":"))
 
     def knows(self, number: str) -> bool:
@@ -69,6 +75,7 @@ class RestMemory:
         """The post is gone, or behind a password."""
         self.posts.pop(number, None)
         self.missing.pop(number, None)
+        self.unlisted = [other for other in self.unlisted if other != number]
         self.gone = [*(other for other in self.gone if other != number), number]
 
 
@@ -112,7 +119,9 @@ class RestChannel:
             if count < _PAGE or len(memory.posts) == before:
                 break
             oldest = min(row[1] for row in memory.posts.values() if row[1])
-            query["before"] = _stamp(datetime.fromisoformat(oldest) + timedelta(seconds=1))
+            query["before"] = _stamp(instant(oldest) + timedelta(seconds=1))
+        if not memory.posts:
+            raise Trouble("lists no posts")  # to believe it would make all of them news at the next look
         memory.seen_to = _latest([row[0] for row in memory.posts.values()], now)
         memory.imported_at = now.isoformat()
         memory.imported_id = max(map(int, memory.posts), default=0)
@@ -127,7 +136,9 @@ class RestChannel:
             if len(stamps) < _LIST:
                 break
             # Go on from the last one (`modified_after` is strict); more of one second than a list holds are paged.
-            last = instant(stamps[-1][1]) - timedelta(seconds=1)
+            last = max((instant(modified) for _, modified, _ in stamps if modified), default=since) - timedelta(
+                seconds=1
+            )
             since, page = (last, 1) if last > since else (since, page + 1)
         changed = [number for number, modified in seen.items() if memory.posts.get(str(number), [""])[0] != modified]
         await self._take_all(memory, look, changed, now=now)
@@ -170,7 +181,8 @@ class RestChannel:
         look.alarm = mass_loss(lost, len(asked), source=self._config.name, confirmed=confirmed)
         if look.alarm:
             return
-        for number in [number for number in lost if is_due(memory.missing[number], SURE, now)]:
+        again = memory.unlisted if sweep else []
+        for number in [*(number for number in lost if is_due(memory.missing[number], SURE, now)), *again]:
             await self._decide(number, memory, look)
 
     async def _decide(self, number: str, memory: RestMemory, look: Brought) -> None:
@@ -180,17 +192,17 @@ class RestChannel:
         answer = await self._client.fetch("GET", link, headers=headers, caps=PAGE, obey_robots=robots)
         if isinstance(answer, FetchFailed):
             return
-        # WordPress sends the address of a lost story on to one that looks like it.
-        moved = (
-            answer.status == 200 and _path(answer.url) != _path(link) and f"postid-{number}".encode() not in answer.body
-        )
+        # WordPress sends the address of a lost story on to one that looks like it, and gives a free one to a new story.
+        shown = set(_POST_CLASS.findall(answer.body)) if answer.status == 200 else set()
+        other = number.encode() not in shown and (bool(shown) or _path(answer.url) != _path(link))
+        moved = answer.status == 200 and other
         if answer.status in (404, 410) or moved:
             look.gone.add(f"wp:{number}")
             memory.lose(number)
-        elif answer.status == 200:
+        elif answer.status == 200:  # perhaps out of a cache: its page is asked for again at each sweep
             look.problems.append(f"{link}: not in the site's list any more, but its page is there; it stays")
-            memory.unlisted.append(number)
-            del memory.missing[number]
+            memory.unlisted = [*(other for other in memory.unlisted if other != number), number]
+            memory.missing.pop(number, None)
 
     async def _take_all(self, memory: RestMemory, look: Brought, numbers: Iterable[int], *, now: datetime) -> None:
         for some in _chunks([str(number) for number in numbers], _PAGE):
@@ -243,8 +255,10 @@ class RestChannel:
         headers = {"Accept": "application/json", "Accept-Language": self._config.language}
         robots = obeys_robots(self._config, page=False)
         address = _address(root, query)
-        answer = await self._client.fetch("GET", address, headers=headers, caps=REST_PAGE, obey_robots=robots)
-        return whole(answer)
+        answer = whole(await self._client.fetch("GET", address, headers=headers, caps=REST_PAGE, obey_robots=robots))
+        if not same_site(answer.url, root):
+            raise Trouble(f"leads to another site, {answer.url}")
+        return answer
 
 
 def _address(root: str, query: Mapping[str, str]) -> str:

@@ -19,12 +19,14 @@ from syndicate.sources.feed import FeedSource
 from syndicate.sources.filling import Filler
 from syndicate.sources.guide import GuideReader
 from syndicate.sources.ladder import Closed, Trouble
+from syndicate.sources.moves import same_site
 from syndicate.sources.page import look_at_pages
 from syndicate.sources.pages import PageChannel
 from syndicate.sources.read.rules import PageRule
 from syndicate.sources.reader import PageReader
 from syndicate.sources.rest import RestChannel, RestMemory
 from syndicate.sources.sitemap import SitemapMemory, Sitemaps
+from syndicate.sources.watch import FeedWatch
 
 CHANNELS = ("rest", "feed", "sitemap", "page")
 _SHUT_FOR = timedelta(days=7)  # then a shut channel is tried again (gather.md §2.2)
@@ -39,6 +41,7 @@ class WordPressSource:
         self._rest = RestChannel(config, client, jail)
         reader = PageReader(config, client, jail, rules)
         self._filler, self._pages = Filler(config, reader), PageChannel(config, reader)
+        self._watch = FeedWatch(config, reader)
         self._guides = GuideReader(config, client, jail, rules)
         self._sitemaps = Sitemaps(config, client, self._guides)
 
@@ -76,6 +79,7 @@ class WordPressSource:
 
     async def _through_rest(self, values: dict[str, str], *, now: datetime) -> Gathered:
         memory = RestMemory.of(values.get("rest", ""))
+        importing = not memory.imported_at
         memory.root = memory.root or await self._find_root(values)
         look = await self._rest.look(memory, confirmed=values.get("confirmed", ""), now=now)
         if not memory.missing:  # the operator's word is kept until it was acted on, which takes two looks
@@ -86,6 +90,7 @@ class WordPressSource:
             articles=tuple(look.articles.values()),
             gone=frozenset(look.gone),
             memory=Memory(),
+            importing=importing,
             problem=look.alarm,
             problems=tuple(look.problems),
         )
@@ -100,7 +105,9 @@ class WordPressSource:
             values["feed"] = json.dumps(dict(gathered.memory.values))
         if gathered.shut:
             raise Closed(gathered.problem)
-        return await self._filled(gathered, values, lacks=_is_poor, most=_POOR, now=now)
+        return await self._watched(
+            await self._filled(gathered, values, lacks=_is_poor, most=_POOR, now=now), values, now=now
+        )
 
     async def _through_sitemap(self, values: dict[str, str], *, now: datetime) -> Gathered:
         memory = SitemapMemory.of(values.get("sitemap", ""))
@@ -111,6 +118,17 @@ class WordPressSource:
     async def _through_page(self, values: dict[str, str], *, now: datetime) -> Gathered:
         guide = await self._guides.read(self._config.location, {})
         return await look_at_pages(self._pages, values, guide.links, now=now)
+
+    async def _watched(self, gathered: Gathered, values: dict[str, str], *, now: datetime) -> Gathered:
+        """With what is gone of the feed's stories, where we may ask their pages."""
+        if gathered.look is Look.FAILED or "page" not in (self._config.channels or CHANNELS):
+            return gathered
+        confirmed = values.get("confirmed", "")
+        seen = await self._watch.look(values, gathered.articles, confirmed=confirmed, now=now)
+        if not seen.alarm:
+            values.pop("confirmed", None)
+        problem = "; ".join(filter(None, [gathered.problem, seen.alarm]))
+        return replace(gathered, gone=gathered.gone | seen.gone, problem=problem)
 
     async def _filled(
         self, gathered: Gathered, values: dict[str, str], *, lacks: Callable[[Content], bool], most: int, now: datetime
@@ -150,9 +168,10 @@ class WordPressSource:
         )
         if isinstance(parsed, JailFailure):
             return
-        values["root"] = parsed.value["rest"]
-        if parsed.value["feeds"]:
-            values["feed_url"] = parsed.value["feeds"][0]["url"]
+        named = [parsed.value["rest"], *(feed["url"] for feed in parsed.value["feeds"])]
+        rest, *feeds = [url if url and same_site(url, home) else "" for url in named]
+        values["root"] = rest
+        values["feed_url"] = next(filter(None, feeds), values["feed_url"])
 
     def _failed(self, words: str, *, wait: timedelta | None = None) -> Gathered:
         return Gathered(look=Look.FAILED, problem=f"{self._config.location}: {words}.", retry_after=wait)

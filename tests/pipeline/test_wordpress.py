@@ -1,16 +1,21 @@
 """A WordPress newsroom, gathered: each thing its editors do comes out as the right articles and changes."""
 
+import json
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syndicate.domain.source import Look
+from syndicate.domain.source import Look, Memory
+from syndicate.sources.read.rest import read_stamps
 from syndicate.store import sources
 from syndicate.store.db import Database
 from tests.pipeline.reading import Reading, open_reading
+from tests.servers.http import answer
 from tests.servers.wordpress import Options, Picture, Status, Wordpress, jpeg, open_wordpress
 
 BODY = "MALANG POSCO MEDIA, MALANG – Kalimat pertama tentang {0}.\n\nKalimat kedua tentang {0}. (rex/aim)"
@@ -18,9 +23,8 @@ BODY = "MALANG POSCO MEDIA, MALANG – Kalimat pertama tentang {0}.\n\nKalimat k
 
 def write(site: Wordpress, slug: str, **more: Any) -> int:
     more.setdefault("picture", Picture(name=f"{slug}.jpg", caption=f"Foto {slug} (FOTO: ANTARA)", data=jpeg()))
-    return site.publish(
-        slug, f"Judul {slug}", BODY.format(slug), categories=["Malang Raya/Kota"], tags=[slug], **more
-    ).id
+    content = more.pop("content", BODY.format(slug))
+    return site.publish(slug, f"Judul {slug}", content, categories=["Malang Raya/Kota"], tags=[slug], **more).id
 
 
 @pytest.fixture
@@ -320,3 +324,202 @@ async def test_a_maintenance_page_is_no_loss_of_stories(reading: Reading) -> Non
 
     assert {report.look for report in reports} == {Look.FAILED}
     assert await reading.told() == []
+
+
+# ── what is old is no news, whatever channel shows it first ──────────────────────────────────────────────────────────
+
+
+async def test_old_stories_of_a_channel_that_opens_later_are_no_news_but_new_ones_are(
+    db: Database, tmp_path: Path
+) -> None:
+    async with open_wordpress(Options(rest="closed_401")) as site, open_reading(db, site, tmp_path) as reading:
+        for number in range(25):
+            write(site, f"arsip-{number}", picture=None)
+            site.now += timedelta(minutes=1)
+        await reading.look()
+        write(site, "baru", picture=None)
+        await reading.look()
+        site.options = Options()
+        write(site, "sesudah", picture=None)
+        await reading.look(minutes=60 * 24 * 7)
+
+        assert await reading.told() == ["published baru", "published sesudah"]
+        assert len(await reading.held()) == 27
+
+
+async def test_old_stories_that_move_up_into_a_feed_are_no_news(db: Database, tmp_path: Path) -> None:
+    async with (
+        open_wordpress(Options(rest="closed_401")) as site,
+        open_reading(db, site, tmp_path, channels=("feed",)) as reading,
+    ):
+        for number in range(14):
+            write(site, f"arsip-{number}", picture=None)
+            site.now += timedelta(minutes=1)
+        await reading.look()
+        for number in (11, 12):
+            site.trash(f"arsip-{number}")
+        await reading.looks(2)
+
+        assert await reading.told() == []
+        assert len(await reading.held()) == 10
+
+
+async def test_a_back_dated_story_in_a_short_feed_is_news(db: Database, tmp_path: Path) -> None:
+    async with (
+        open_wordpress(Options(rest="closed_401")) as site,
+        open_reading(db, site, tmp_path, channels=("feed",)) as reading,
+    ):
+        for number in range(4):
+            write(site, f"lama-{number}", picture=None)
+        await reading.look()
+        write(site, "terlambat", picture=None, date_gmt=site.now - timedelta(days=30))
+        await reading.looks(2)
+
+        assert await reading.told() == ["published terlambat"]
+
+
+async def test_an_empty_list_at_first_is_no_first_import(db: Database, tmp_path: Path) -> None:
+    async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path, channels=("rest",)) as reading:
+        empty = await reading.look()
+        write(site, "lama", picture=None)
+        await reading.look()
+
+        assert empty.look is Look.FAILED
+        assert await reading.told() == []
+        assert len(await reading.held()) == 1
+
+
+async def test_the_first_import_is_whole_in_every_zone_of_the_machine(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Jakarta")  # the machine's own; nothing in the program may ask for it
+    time.tzset()
+    try:
+        async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path, channels=("rest",)) as reading:
+            for number in range(120):
+                write(site, f"arsip-{number}", picture=None)
+                site.now += timedelta(minutes=10)
+            report = await reading.look()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert report.published == 120
+
+
+# ── what is taken away is taken away ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_picture_and_tags_that_the_newsroom_takes_off_are_gone(reading: Reading) -> None:
+    number = write(reading.site, "baru")
+    await reading.look()
+    post = reading.site.post("baru")
+    reading.site.posts[post.id] = replace(post, picture=0, tags=(), modified_gmt=reading.site.now)
+    await reading.look(minutes=20)
+    content = (await reading.article(number)).content
+
+    assert (content.picture, content.tags) == (None, ())
+
+
+async def test_a_deleted_story_whose_page_a_cache_still_shows_is_withdrawn_in_the_end(reading: Reading) -> None:
+    write(reading.site, "baru")
+    await reading.look()
+    path = reading.site.link("baru").removeprefix(reading.site.home)
+    reading.site.site.on(path, answer(200, b"<html>dari tembolok</html>", {"Content-Type": "text/html"}))
+    reading.site.trash("baru")
+    await reading.looks(4)
+    still = await reading.told()
+    reading.site.site.on(path, reading.site.answer)
+    await reading.looks(4)
+
+    assert still == ["published baru"]
+    assert await reading.told() == ["published baru", "withdrawn baru"]
+
+
+async def test_a_post_at_an_address_that_is_free_again_is_a_story_of_its_own(reading: Reading) -> None:
+    first = write(reading.site, "banjir")
+    await reading.look()
+    reading.site.delete("banjir")
+    second = write(reading.site, "banjir", content=BODY.format("tanggul") + "\n\nLain sekali isinya.")
+    await reading.looks(4)
+
+    assert (await reading.article(second)).id != (await reading.article(first)).id
+    assert (await reading.article(first)).state.value == "withdrawn"
+
+
+@pytest.mark.parametrize("deed", ["trash", "delete", "privatise"])
+async def test_through_a_feed_a_story_that_vanished_from_among_others_is_asked_for_at_its_page(
+    db: Database, tmp_path: Path, deed: str
+) -> None:
+    async with open_wordpress(Options(rest="closed_401")) as site, open_reading(db, site, tmp_path) as reading:
+        for number in range(8):
+            write(site, f"lama-{number}")
+            site.now += timedelta(minutes=1)
+        await reading.look()
+        write(site, "baru")
+        await reading.look()
+        getattr(site, deed)("baru")
+        await reading.look()
+        early = await reading.told()
+        await reading.looks(3)
+
+        assert early == ["published baru"]
+        assert await reading.told() == ["published baru", "withdrawn baru"]
+
+
+@pytest.mark.parametrize("excerpts", [False, True])
+async def test_through_a_feed_a_story_that_gets_a_password_is_withdrawn_and_its_notice_is_no_text(
+    db: Database, tmp_path: Path, excerpts: bool
+) -> None:
+    options = Options(rest="closed_401", excerpts_only=excerpts)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path) as reading:
+        for number in range(5):
+            write(site, f"lama-{number}")
+        await reading.look()
+        number = write(site, "baru")
+        await reading.look()
+        site.protect("baru")
+        await reading.look()
+
+        assert await reading.told() == ["published baru", "withdrawn baru"]
+        assert "dilindungi kata sandi" not in str((await reading.article(number)).content)
+
+
+async def test_a_mass_loss_through_a_feed_withdraws_nothing(db: Database, tmp_path: Path) -> None:
+    async with (
+        open_wordpress(Options(rest="closed_401", per_feed=20)) as site,
+        open_reading(db, site, tmp_path) as reading,
+    ):
+        for number in range(16):
+            write(site, f"lama-{number}", picture=None)
+            site.now += timedelta(minutes=1)
+        await reading.look()
+        site.lose_many(8)
+        await reading.looks(5)
+
+        assert [line for line in await reading.told() if line.startswith("withdrawn")] == []
+        assert "are missing at once" in await reading.problem()
+
+
+# ── what no WordPress should answer ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("stamp", ["-0001-11-30T00:00:00", "", "2026-02-31T10:00:00", "besok"])
+def test_a_time_that_is_none_is_read_as_none(stamp: str) -> None:
+    stamps = [[101, "", "https://x.example/"]]
+    assert read_stamps(json.dumps([{"id": 101, "modified_gmt": stamp, "link": "https://x.example/"}]).encode(), {}) == (
+        {"posts": stamps},
+        b"",
+    )
+
+
+async def test_a_fault_of_our_own_is_a_failed_look_that_the_operator_sees(reading: Reading) -> None:
+    async with reading.db.write() as connection:  # what no look writes, but an older version may have left
+        state = await sources.get(connection, "koran")
+        assert state is not None
+        broken = Memory(values={**state.memory.values, "rest": '{"posts": 7}'})
+        await sources.save(connection, replace(state, memory=broken))
+    report = await reading.look()
+
+    assert report.look is Look.FAILED
+    assert "reading what it answered failed" in await reading.problem()

@@ -293,11 +293,11 @@ def test_the_layers_tell_who_found_what() -> None:
 
 def test_what_a_page_says_is_marked_as_the_pages() -> None:
     item = story(page(ld(datePublished="2026-11-16T18:40:00+07:00", author="Budi")))
-    item["provenance"]["published"] = "feed"
+    item["provenance"] = {"published": "feed"}
     config = SourceConfig(name="koran", kind="page", location=URL, every=NOW - NOW)
     (article,), _ = found_articles([item], config=config, home=URL, channel="page", now=NOW)
     provenance = article.content.provenance
-    assert (provenance["authors"], provenance["published"], "tags" in provenance) == ("page", "feed", False)
+    assert (provenance["authors"], provenance["published"], provenance["tags"]) == ("page", "feed", "page")
 
 
 # --- the gate

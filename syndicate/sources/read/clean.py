@@ -60,7 +60,7 @@ _SHORTCODE = re.compile(
     r"\[/?(?:caption|gallery|embed|playlist|audio|(?:vc|td|tdb|tdc|et_pb|fusion|su)_[\w-]+)(?:\s[^\[\]]*)?/?\]"
     r"|\[[a-z][\w-]*\s+[\w-]+=[\"'“”″][^\[\]]*\]"
 )
-_CUT_SHORT = re.compile(r"\s*\[(?:…|&hellip;|&#8230;|\.\.\.)\]")
+_CUT_SHORT = re.compile(r"(?<!\s)\s*\[(?:…|&hellip;|&#8230;|\.\.\.)\]")
 _TAG = re.compile(r"<[^>]*>")
 _GAPS = re.compile(r">\s*\n\s*<")
 

@@ -13,7 +13,7 @@ _PARAGRAPH = re.compile(r"(?:<p>|<br>\s*<br>)\s*(?:<(?:strong|b|em|i)>)*[^<\s]")
 _CHROME = ("spot_img", "advertisement", "berita lainnya", "berita terbaru")  # of a page, never a line of a story
 _AROUND = re.compile(r"^[\W_]+|[\W_]+$")
 _ACTIVE = re.compile(
-    r"<\s*(script|iframe|object|embed|form|style|link|meta|svg)\b|<[^>]*\s(on\w+\s*=|\w+\s*=\s*[\"']?\s*(java|vb)script:)",
+    r"<\s*(script|iframe|object|embed|form|style|link|meta|svg)\b|<[^<>]{0,2000}?\s(?:on\w+\s{0,9}=|\w+\s{0,9}=\s{0,9}[\"']?\s{0,9}(?:java|vb)script:)",
     re.IGNORECASE,
 )
 _TOLD_APART = ("id", "en")  # languages that we know from each other

@@ -100,12 +100,13 @@ def _article(
 
 
 def _provenance(item: Mapping[str, Any], content: Content, channel: str) -> dict[str, str]:
-    """Which channel said what. What nobody said and we made up (a date, a language) has none."""
+    """Which channel said what; that it says nothing is its word too. What we made up (a date, a language) has none."""
     guessed = [
+        *item.get("silent", ()),  # what the newsroom keeps from this channel
         *(("published", "updated") if not item["published"] and not item["updated"] else ()),
         *(() if item["language"] else ("language",)),
     ]
-    said = [name for name in TOLD if getattr(content, name) and name not in guessed]
+    said = [name for name in TOLD if name not in guessed]
     return {name: item.get("provenance", {}).get(name, channel) for name in said}
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from syndicate.domain.markup import plain_text
-from syndicate.domain.merge import TOLD
 from syndicate.sources.moves import same_site
 from syndicate.sources.read.body import FEWEST_CHARACTERS, Body, find_body
 from syndicate.sources.read.charset import decode
@@ -26,7 +25,6 @@ _HEAD = 1024  # bytes; HTML §4.2.5.4: a page names its encoding there
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]+)", re.IGNORECASE)
 _LISTS = frozenset(["home", "blog", "archive", "category", "tag", "search", "search-results", "author", "error404"])
 _STORIES = frozenset({"single", "single-post", "page", "attachment"})
-_ITEM_KEYS = {"body_html": "body", "url": "link"}  # where an item's keys aren't those of Content
 
 same_site("https://a.example", "https://b.example")  # else it reads its list of suffixes at the first page
 
@@ -36,7 +34,7 @@ def read_page(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
 
     Options: the answer's `content_type` and `url`, `rules` (as of `PageRule.as_option`, the first that applies is
     used) and `language`, the newsroom's. The item has the keys of `story_item` and `wp_id`, `sections`, `tags`,
-    `aliases`, `elsewhere`, `next_pages`, `provenance`, `faults`. Of each field `layers` tells who found what, and
+    `aliases`, `elsewhere`, `next_pages`, `faults`. Of each field `layers` tells who found what, and
     who won. Its flags may be `paywalled`, `rule_drift`, `needs_review`.
     """
     url, tree = options["url"], _tree(payload, options["content_type"])
@@ -109,7 +107,6 @@ def _item(metadata: Metadata, identity: Identity, body: Body, *, outlets: Sequen
     item |= {"sections": list(metadata.sections), "tags": list(metadata.tags), "wp_id": identity.wp_id}
     item |= {"aliases": list(identity.aliases), "next_pages": list(identity.next_pages)}
     item["elsewhere"] = identity.elsewhere
-    item["provenance"] = {name: "page" for name in TOLD if item[_ITEM_KEYS.get(name, name)]}
     return item
 
 

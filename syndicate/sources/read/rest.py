@@ -6,16 +6,22 @@ all pages of a long story, the lead picture with its caption (gather.md §2.1).
 
 import html
 import json
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from syndicate.domain.markup import plain_text
-from syndicate.sources.read.addresses import canonical, same_host, web_address
+from syndicate.sources.moves import same_site
+from syndicate.sources.read.addresses import canonical, web_address
 from syndicate.sources.read.entry import RawEntry, RawPicture
 from syndicate.sources.read.parse import story_item
 from syndicate.sources.read.words import without_illegal
 
 MOST_POSTS = 200  # WordPress gives 100 a page
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+same_site("https://a.example", "https://b.example")  # else it reads its list of suffixes at the first post
 
 
 class _Strange(Exception):
@@ -43,10 +49,10 @@ def read_posts(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
 
 
 def read_stamps(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
-    """`{"refused"}`, or `{"posts"}`: `[id, modified, link]` each, in the answer's order."""
+    """`{"refused"}`, or `{"posts"}`: `[id, modified, link]` each, in the answer's order; "" for a time that is none."""
     try:
         stamps = [
-            [_number(record["id"]), _text(record["modified_gmt"])[:32], _text(record["link"])[:2000]]
+            [_number(record["id"]), _moment(record["modified_gmt"]), _text(record["link"])[:2000]]
             for record in _records(payload)
         ]
     except _Strange as why:
@@ -87,11 +93,19 @@ def _post(record: Mapping[str, Any], *, url: str) -> dict[str, Any]:
     terms = [term for group in _list(embedded.get("wp:term")) for term in _list(group) if isinstance(term, dict)]
     item = story_item(entry, feed_url=url, language="")
     item |= {"sections": _named(terms, "category"), "tags": _named(terms, "post_tag"), "wp_id": number}
+    item["silent"] = [name for name, closed in _closed(record, embedded, item) if closed]
     item["protected"] = bool((record.get("content") or {}).get("protected")) or item["protected"]
     original = canonical(_text(yoast.get("canonical"))) if yoast.get("canonical") else None
-    item["elsewhere"] = original if original and link and not same_host(original, link) else ""
+    item["elsewhere"] = original if original and link and not same_site(original, link) else ""
     item["aliases"] = [alias for alias in (canonical(f"{_site_of(link)}/?p={number}"),) if alias]
     return item
+
+
+def _closed(record: Mapping[str, Any], embedded: Mapping[str, Any], item: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Fields that the record has, but whose values the site keeps closed: that they are empty says nothing."""
+    terms = "wp:term" not in embedded
+    picture = bool(record.get("featured_media")) and item["picture"] is None
+    return [("authors", not item["authors"]), ("sections", terms), ("tags", terms), ("picture", picture)]
 
 
 def _site_of(link: str) -> str:
@@ -132,8 +146,17 @@ def _named(terms: list[dict[str, Any]], taxonomy: str) -> list[str]:
 
 def _instant(stamp: object) -> str:
     """Times of the API bear no zone; only the `_gmt` ones are to be believed (gather.md §1.7)."""
+    return f"{text}Z" if (text := _moment(stamp)) else ""
+
+
+def _moment(stamp: object) -> str:
+    """A time of the API as it is written, or "": drafts have the year 0, and after imports anything may stand there."""
     text = _text(stamp)
-    return f"{text}Z" if text and not text.startswith("0000") else ""
+    try:
+        at = datetime.fromisoformat(text) if _WRITTEN.fullmatch(text) else None
+    except ValueError:  # 31 February
+        return ""
+    return text if at else ""
 
 
 def _rendered(value: object) -> str:
