@@ -35,6 +35,7 @@ from syndicate.pipeline.publish import Press
 from syndicate.pipeline.reconcile import Exit
 from syndicate.ports import Clock, Source
 from syndicate.settings import Settings, assets, load_keyring
+from syndicate.settings.dkim import load_signing_keys
 from syndicate.sources import Tools, open_source
 from syndicate.sources.darkroom import Darkroom
 from syndicate.sources.read.rules import load_rules
@@ -119,6 +120,10 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
         ring=keys.ring,
         mailers={one.name: MAILERS[one.kind](one) for one in settings.mail_channels()},
         newsletters=newsletters,
+        signing_keys={
+            name: load_signing_keys(settings.keys, newsletters[name].sender_domain, selector)
+            for name, selector in settings.selectors().items()
+        },
         revocations=revocations,
         owner=node.id,
         fence_file=settings.keys / "fence",

@@ -20,6 +20,7 @@ from syndicate.cli import (
     feeds,
     init,
     jobs,
+    keys,
     newsletters,
     once,
     partners,
@@ -78,6 +79,7 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, _Command]]] = {
             "enable": partners.enable,
         },
     ),
+    "keys": ("What proves that a mail is ours.", {"dkim": keys.dkim}),
     "jobs": ("Work that waits or was given up.", {"list": jobs.list_all, "retry": jobs.retry}),
 }
 

@@ -27,6 +27,11 @@ class Newsletter:
     skip_empty: bool = True
     reply_to: str = ""
 
+    @property
+    def sender_domain(self) -> str:
+        """Whose mails they are: it stands in Message-IDs and bounce addresses, and signs."""
+        return self.sender_address.rpartition("@")[2].lower()
+
 
 def subject_line(newsletter: Newsletter, *, lead: str, date: str) -> str:
     """The subject of an edition. One pass over the pattern, so a headline with braces stays as it is."""

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syndicate.channels.mail.dkim import SigningKey
 from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
 from syndicate.domain.audience import Subscriber
 from syndicate.domain.delivery import Outcome, OutcomeKind, State, advance
@@ -106,6 +107,7 @@ class Postroom:
     ring: Keyring
     mailers: Mapping[str, Mailer]
     newsletters: Mapping[str, Newsletter]
+    signing_keys: Mapping[str, Sequence[SigningKey]]  # by newsletter, of those whose mails are signed
     revocations: Revocations
     owner: str  # this process
     fence_file: Path
@@ -145,19 +147,20 @@ class Letter:
     variant: Variant
 
 
-def encode(edition: Edition, newsletter: Newsletter, rendering: Rendering) -> Variant:
+def encode(room: Postroom, edition: Edition, rendering: Rendering) -> Variant:
     """The rendering as bytes with holes. The date is the edition's, so a retry is the same mail."""
-    domain = newsletter.sender_address.rpartition("@")[2]
+    newsletter = room.newsletters[edition.newsletter]
     letterhead = Letterhead(
         from_name=newsletter.sender_name,
         from_address=newsletter.sender_address,
         date=edition.frozen_at or edition.created_at,
         reply_to=newsletter.reply_to or None,
-        list_id=f"{newsletter.name}.{domain}",
+        list_id=f"{newsletter.name}.{newsletter.sender_domain}",
         list_title=newsletter.title,
     )
     words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
-    return compile_variant(letterhead=letterhead, **words)
+    keys = room.signing_keys.get(newsletter.name, ())
+    return compile_variant(letterhead=letterhead, signing_keys=keys, **words)
 
 
 def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscriber) -> str:
@@ -174,7 +177,7 @@ def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscrib
 def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail:
     """One person's copy: their address, their link, a bounce address, and a Message-ID, the same on every try."""
     name = delivery_name(room.ring, letter.edition.id, person.id)
-    domain = letter.newsletter.sender_address.rpartition("@")[2]
+    domain = letter.newsletter.sender_domain
     link = unsubscribe_url(room.site, room.ring, letter.newsletter.name, person)
     addressee = Addressee(address=person.address, name=person.name, message_id=f"{name}@{domain}", unsubscribe_url=link)
     return Mail(
@@ -217,7 +220,7 @@ class Dispatcher:
         if newsletter is None:
             await self._hold_without_newsletter(edition)
             return report
-        letter = Letter(edition=edition, newsletter=newsletter, variant=encode(edition, newsletter, rendering))
+        letter = Letter(edition=edition, newsletter=newsletter, variant=encode(self._room, edition, rendering))
         span = {"edition_id": edition_id, "first": first, "last": last}
         await self._doubt_orphans(edition_id, first, last)
         begin = first

@@ -41,10 +41,9 @@ def write_test(room: Postroom, trial: Trial) -> Mail:
     """The mail of a test send: marked in the subject, without List-Unsubscribe, bounces to the desk."""
     newsletter = room.newsletters[trial.edition.newsletter]
     marked = replace(trial.rendering, subject=test_subject(room, trial))
-    variant = encode(trial.edition, newsletter, marked)
+    variant = encode(room, trial.edition, marked)
     name = f"test.{trial.secret()}"
-    domain = newsletter.sender_address.rpartition("@")[2]
-    addressee = Addressee(address=trial.address, message_id=f"{name}@{domain}")
+    addressee = Addressee(address=trial.address, message_id=f"{name}@{newsletter.sender_domain}")
     link = edition_url(room.site, newsletter.name, trial.edition.slot)
     return Mail(
         delivery=0,

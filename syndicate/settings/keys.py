@@ -60,10 +60,10 @@ def create_keys(keys_dir: Path) -> bool:
     if not begun:
         staged.mkdir(mode=0o700, exist_ok=True)
         for name in ("master-1.key", PEPPER):
-            _write(staged / name, secrets.token_hex(_BYTES))
+            write_private(staged / name, secrets.token_hex(_BYTES))
     for path in sorted(staged.iterdir()):
         path.replace(keys_dir / path.name)
-    _sync(keys_dir)
+    sync(keys_dir)
     staged.rmdir()
     return True
 
@@ -74,9 +74,9 @@ def create_sample_secret(keys_dir: Path) -> None:
     if path.exists():
         return
     draft = keys_dir / f"{SAMPLE_SECRET}.new"
-    _write(draft, "whsec_" + base64.b64encode(secrets.token_bytes(_BYTES)).decode())
+    write_private(draft, "whsec_" + base64.b64encode(secrets.token_bytes(_BYTES)).decode())
     draft.replace(path)
-    _sync(keys_dir)
+    sync(keys_dir)
 
 
 def _problems(keys_dir: Path, files: list[Path]) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _key(path: Path) -> bytes:
     return bytes.fromhex(_text(path))
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """On disk, readable by the owner alone from the first moment; what a crash left there is overwritten."""
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -108,7 +108,7 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Makes new names in the folder last through a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:

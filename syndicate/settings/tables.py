@@ -283,6 +283,7 @@ class MaildirChannel(Table):
 
     kind: Literal["maildir"]
     path: FilePath
+    dkim: Name | None = None
 
 
 class SmtpChannel(Table):
@@ -298,6 +299,7 @@ class SmtpChannel(Table):
     timeout: Duration = Field(default="60 s", validate_default=True)
     ehlo_name: Host | None = None
     ca_file: FilePath | None = None
+    dkim: Name | None = None
 
     @field_validator("password")
     @classmethod

@@ -133,6 +133,11 @@ class Settings(Table):
         """The ways out for mail; where secrets weren't looked up, only those that need none."""
         return tuple(self._channel(name, table) for name, table in self.channels.items() if _is_open(table))
 
+    def selectors(self) -> Mapping[str, str]:
+        """By newsletter, with which keys its mails are signed; those that aren't signed are left out."""
+        told = {table.name: self.channels[table.channel].dkim for table in self.newsletter_tables}
+        return {name: selector for name, selector in told.items() if selector}
+
     def _newsletter(self, table: NewsletterTable) -> newsletter.Newsletter:
         return newsletter.Newsletter(
             name=table.name,

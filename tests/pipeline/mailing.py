@@ -35,6 +35,7 @@ class Postoffice:
             ring=RING,
             mailers={"post": mailer},
             newsletters={"pagi": self.newsletter},
+            signing_keys={},
             revocations=Revocations(),
             owner=owner,
             fence_file=folder / "fence",

@@ -54,7 +54,7 @@ async def deliver(office: Postoffice, mailer: MaildirMailer, edition: Edition, o
         rendering = await editions.rendering(connection, edition.id, "all")
     assert rendering is not None
     letter = MailLetter(
-        edition=edition, newsletter=office.newsletter, variant=encode(edition, office.newsletter, rendering)
+        edition=edition, newsletter=office.newsletter, variant=encode(office.room, edition, rendering)
     )
     mail = write_mail(office.room, letter, one.subscriber, delivery=one.id)
     async for _ in mailer.send([mail], may_send=lambda _: True):

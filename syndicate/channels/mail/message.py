@@ -11,12 +11,13 @@ line breaks on a line of its own, so both parts are quoted-printable once and a 
 
 import html as html_escapes
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 
 from syndicate.channels.mail import headers
+from syndicate.channels.mail.dkim import Seal, SigningKey
 from syndicate.errors import ConfigError
 from syndicate.ports import Mail
 
@@ -83,6 +84,8 @@ class Variant:
 
     pieces: tuple[bytes, ...] = field(repr=False)  # common head first; empty where a hole is
     holes: Mapping[Hole, tuple[int, ...]]  # the places of each in `pieces`
+    varies_from: int  # the first place in `pieces` that is not the same for all
+    seal: Seal | None = field(default=None, repr=False)
 
     @property
     def names(self) -> frozenset[str]:
@@ -99,11 +102,15 @@ class Variant:
             encoded = _encode_value(values[hole.name], hole)
             for place in places:
                 parts[place] = encoded
-        return b"".join([_own_head(addressee), *parts])
+        own = _own_fields(addressee)
+        signatures = self.seal.fields(own, parts[self.varies_from :]) if self.seal else b""
+        return b"".join([signatures, headers.block(own), *parts])
 
 
-def compile_variant(*, letterhead: Letterhead, subject: str, html: str, text: str, mark: str) -> Variant:
-    """Encodes what all recipients of a variant share.
+def compile_variant(
+    *, letterhead: Letterhead, subject: str, html: str, text: str, mark: str, signing_keys: Sequence[SigningKey] = ()
+) -> Variant:
+    """Encodes what all recipients of a variant share. Without `signing_keys` the messages are not signed.
 
     `mark` is 16 letters a–z that nobody could guess before: a story can't contain a hole. Same input, same bytes.
     Raises ValueError when the mark is of another form or stands anywhere outside a hole.
@@ -111,7 +118,8 @@ def compile_variant(*, letterhead: Letterhead, subject: str, html: str, text: st
     if not _MARK.fullmatch(mark):
         raise ValueError("a mark is 16 letters a–z")
     boundary = f"=_{mark}".encode()  # `=_` never occurs in quoted-printable
-    pieces: list[bytes] = [_common_head(letterhead, subject, boundary)]
+    common = _common_fields(letterhead, subject, boundary)
+    pieces: list[bytes] = [headers.block(common) + b"\r\n"]
     holes: dict[Hole, tuple[int, ...]] = {}
     for kind, body in (("plain", text), ("html", html)):
         pieces.append(
@@ -121,7 +129,10 @@ def compile_variant(*, letterhead: Letterhead, subject: str, html: str, text: st
         _encode_part(body, mark, pieces, holes, in_html=kind == "html")
         pieces.append(b"\r\n")
     pieces.append(b"--" + boundary + b"--\r\n")
-    return Variant(pieces=tuple(pieces), holes=holes)
+    varies_from = min((place for places in holes.values() for place in places), default=len(pieces))
+    begun = b"".join(pieces[1:varies_from])
+    seal = Seal(signing_keys, common=common, body=begun, signed_at=letterhead.date) if signing_keys else None
+    return Variant(pieces=tuple(pieces), holes=holes, varies_from=varies_from, seal=seal)
 
 
 def unfit(mail: Mail) -> str | None:
@@ -153,7 +164,7 @@ def self_test() -> None:
                 raise ConfigError(f"mail headers: the self-test failed on {text!r}; no mail can be sent")
 
 
-def _common_head(letterhead: Letterhead, subject: str, boundary: bytes) -> bytes:
+def _common_fields(letterhead: Letterhead, subject: str, boundary: bytes) -> Mapping[str, str]:
     fields = {
         "From": headers.mailbox("From", letterhead.from_name, letterhead.from_address),
         "Subject": headers.text_field("Subject", subject),
@@ -168,10 +179,10 @@ def _common_head(letterhead: Letterhead, subject: str, boundary: bytes) -> bytes
     if letterhead.list_id is not None:
         fields["List-Id"] = headers.list_id(letterhead.list_id, letterhead.list_title)
         fields["Precedence"] = "Precedence: bulk\r\n"
-    return headers.block(fields) + b"\r\n"
+    return fields
 
 
-def _own_head(addressee: Addressee) -> bytes:
+def _own_fields(addressee: Addressee) -> Mapping[str, str]:
     fields = {
         "To": headers.mailbox("To", addressee.name, addressee.address),
         "Message-ID": headers.message_id(addressee.message_id),
@@ -179,7 +190,7 @@ def _own_head(addressee: Addressee) -> bytes:
     if addressee.unsubscribe_url is not None:
         fields["List-Unsubscribe"] = headers.unsubscribe(addressee.unsubscribe_url, addressee.unsubscribe_mailto)
         fields["List-Unsubscribe-Post"] = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-    return headers.block(fields)
+    return fields
 
 
 def _encode_part(
