@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import feeds, memory, once, pages
+from bench import feeds, mail, memory, once, pages
 from bench.figure import BenchError, Figure, Row, keep, table
 from bench.processes import require
 
@@ -15,6 +15,8 @@ FIGURES: Sequence[Figure] = (
     Figure(name="feed-200", target="≥ 0.28", measure=feeds.measure_200, programs=feeds.PROGRAMS),
     Figure(name="page-extract", target="≤ 1.5", measure=pages.measure_extract, programs={}),
     Figure(name="jail-cost", target="≤ 1", measure=pages.measure_jail, programs={}),
+    Figure(name="mime-plain", target="≥ 400", measure=mail.measure_plain, programs={}),
+    Figure(name="mime-dkim", target="≥ 20", measure=mail.measure_dkim, programs={}),
 )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from typing import NamedTuple
 
 from syndicate.channels.mail import headers
 from syndicate.channels.mail.dkim import Seal, SigningKey
@@ -22,8 +23,9 @@ from syndicate.errors import ConfigError
 from syndicate.ports import Mail
 
 _QP_LINE = 75  # characters, and the `=` of a soft break makes 76, RFC 2045 §6.7
-_QP_UNSAFE = re.compile(rb"[^ -<>-~]")
+_QP_BYTES = [bytes([byte]) if 32 <= byte <= 126 and byte != 61 else b"=%02X" % byte for byte in range(256)]
 _MARK = re.compile(r"[a-z]{16}")
+_AS_IT_IS = re.compile(r"(?=.{1,75}\Z)(?!\.)[!#-%(-;?-~]+(?: [!#-%(-;?-~]+)*")  # what no encoding changes
 _NEWLINE = re.compile(r"\r\n?")
 
 _HOSTILE = (
@@ -59,8 +61,7 @@ class Letterhead:
     list_title: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Addressee:
+class Addressee(NamedTuple):
     """What the head of one recipient's message has of its own."""
 
     address: str
@@ -212,6 +213,8 @@ def _encode_part(
 
 
 def _encode_value(value: str, hole: Hole) -> bytes:
+    if _AS_IT_IS.fullmatch(value):
+        return value.encode()
     clean = headers.one_line(value)
     return _qp_line((html_escapes.escape(clean) if hole.in_html else clean).encode())
 
@@ -222,7 +225,7 @@ def _quoted_printable(text: str) -> bytes:
 
 def _qp_line(raw: bytes) -> bytes:
     """One line, RFC 2045 §6.7: at most 76 characters a row, no blank at its end, no dot at the start of a row."""
-    line = _QP_UNSAFE.sub(lambda hit: b"=%02X" % hit[0][0], raw)
+    line = b"".join(map(_QP_BYTES.__getitem__, raw))
     if line.endswith(b" "):
         line = line[:-1] + b"=20"
     rows: list[bytes] = []
