@@ -1,6 +1,7 @@
 """SMTP: what each failure means for the reader's copy, TLS, signing in, and connections kept and given back."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -40,6 +41,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the sink has no event for each of these
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["one by one", "pipelining"])
+def pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whatever is proved here holds with relays that take commands one by one and with those that take them at once."""
+    monkeypatch.setattr(Behaviour, "pipelining", request.param)
+    return bool(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +234,53 @@ async def test_a_yes_before_the_dot_is_not_believed() -> None:
     (outcome,) = await outcomes_with(Behaviour(replies={"DATA": b"354 go on\r\n250 2.0.0 taken already"}))
 
     assert outcome.kind is OutcomeKind.DEFERRED
+
+
+async def test_commands_are_said_at_once_only_to_a_relay_that_offers_it(pipelining: bool) -> None:
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        writer.write(b"250-relay\r\n250 PIPELINING\r\n" if pipelining else b"250 relay\r\n")
+        said.append(await reader.readline())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE if pipelining else 0.2):  # it must not come, so this can't be awaited
+                said.extend([await reader.readline(), await reader.readline()])
+        writer.write(b"421 4.3.2 closing\r\n")
+        writer.close()
+
+    said: list[bytes] = []
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    async with server:
+        mailer = SmtpMailer(config(server.sockets[0].getsockname()[1], host="127.0.0.1"))
+        outcome = await send_one(mailer, make_mail(1))
+        await mailer.aclose()
+
+    verbs = [line[:4] for line in said]
+    assert verbs == ([b"MAIL", b"RCPT", b"DATA"] if pipelining else [b"MAIL"])
+    assert (outcome.kind, outcome.code) == (OutcomeKind.DEFERRED, "421 4.3.2")
+
+
+async def test_a_relay_that_grants_data_after_a_refusal_gets_no_message() -> None:
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        writer.write(b"250-relay\r\n250 PIPELINING\r\n")
+        for _ in range(3):
+            await reader.readline()
+        writer.write(b"250 ok\r\n550 5.1.1 nobody\r\n354 go on\r\n")
+        after.append(await reader.read())
+        writer.close()
+
+    after: list[bytes] = []
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    async with server:
+        mailer = SmtpMailer(config(server.sockets[0].getsockname()[1], host="127.0.0.1"))
+        outcome = await send_one(mailer, make_mail(1))
+        await mailer.aclose()
+        await until(lambda: after != [])
+
+    assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, "550 5.1.1")
+    assert after == [b""]
 
 
 async def test_after_a_loss_the_rest_goes_over_a_new_connection() -> None:

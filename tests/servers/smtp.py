@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 _PATH = re.compile(r"(?:FROM|TO):<([^>]*)>(.*)", re.I)
 
@@ -35,6 +35,7 @@ class Taken:
 class Behaviour:
     """What the sink does other than a good relay. "Every n-th" counts messages from 1; 0 is never."""
 
+    pipelining: ClassVar[bool] = False  # for a whole test: what it proves must hold both ways
     drop_after_body: int = 0  # every n-th message is taken, but the connection is cut instead of a reply
     lose_after_body: int = 0  # every n-th message is thrown away and the connection cut
     cut_in_body: int = 0  # in every n-th message the connection is cut at its first line
@@ -164,6 +165,8 @@ class _Conversation:
             lines.append("STARTTLS")
         if self._behaviour.users:
             lines.append(f"AUTH {self._behaviour.mechanisms}")
+        if self._behaviour.pipelining:
+            lines.append("PIPELINING")
         if self._behaviour.size_limit:
             lines.append(f"SIZE {self._behaviour.size_limit}")
         rows = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]

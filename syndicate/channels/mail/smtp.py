@@ -127,13 +127,13 @@ class SmtpMailer:
             (f"RCPT TO:<{mail.recipient}>", 2),
             ("DATA", 3),
         )
-        for line, wanted in steps:
-            reply = await session.ask(line)
+        replies = await session.ask_all([line for line, _ in steps])
+        for (line, wanted), reply in zip(steps, replies, strict=False):
             if reply.number // 100 == wanted:
                 continue
-            if reply.number // 100 < 4:
+            if not reply.is_no:
                 raise Trouble("garbled", f"{line[:4]}: an answer out of turn: {reply.code} {reply.text}")
-            await _rest(session, reply)
+            await _rest(session, replies)
             return _said_no(reply, ours=line.startswith("MAIL"))
         return None
 
@@ -168,12 +168,15 @@ def stuffed(content: bytes) -> bytes:
     return b"." + doubled if doubled.startswith(b".") else doubled
 
 
-async def _rest(session: Session, reply: Reply) -> None:
+async def _rest(session: Session, replies: Sequence[Reply]) -> None:
     """The relay's no stands, even if the connection then breaks."""
-    if reply.number == 421:  # RFC 5321 §3.8: it is hanging up
+    if any(reply.number == 421 for reply in replies):  # RFC 5321 §3.8: it is hanging up
         session.drop()
         return
     try:
+        if replies[-1].number == 354:  # it waits for a message to nobody; who hangs up now sends none for sure
+            session.drop()
+            return
         await session.reset()
     except Trouble:
         session.drop()

@@ -5,7 +5,7 @@ import re
 import ssl
 from asyncio import StreamReader, StreamWriter
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
@@ -58,6 +58,11 @@ class Reply:
     def is_yes(self) -> bool:
         """2yz: done."""
         return self.number // 100 == 2
+
+    @property
+    def is_no(self) -> bool:
+        """4yz: not now, or 5yz: never."""
+        return self.number >= 400
 
     @property
     def is_final_no(self) -> bool:
@@ -130,6 +135,30 @@ class Session:
                 return await self._read_reply()
         except OSError as trouble:
             raise _from_os("connection", trouble) from None
+
+    async def ask_all(self, lines: Sequence[str]) -> Sequence[Reply]:
+        """Say several lines, as far as no is not among the replies; all at once where the relay allows (RFC 2920).
+
+        There are fewer replies than lines when the relay hung up with a no. Raises Trouble.
+        """
+        replies: list[Reply] = []
+        if not self.offers("PIPELINING"):
+            for line in lines:
+                replies.append(await self.ask(line))
+                if replies[-1].is_no:
+                    break
+            return replies
+        try:
+            async with asyncio.timeout(self._config.timeout_seconds):
+                self._writer.write("".join(f"{line}\r\n" for line in lines).encode("ascii"))
+                await self._writer.drain()
+                while len(replies) < len(lines):
+                    replies.append(await self._read_reply())
+        except (OSError, Trouble) as trouble:
+            if any(reply.is_no for reply in replies):
+                return replies
+            raise trouble if isinstance(trouble, Trouble) else _from_os("connection", trouble) from None
+        return replies
 
     async def put(self, data: bytes) -> None:
         """Returns when all of it has left for the kernel and the relay hasn't interrupted. Raises Trouble."""
