@@ -54,6 +54,15 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def opendkim() -> str:
+    """The path of OpenDKIM, which verifies for many mail servers."""
+    found = shutil.which("opendkim", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        absent("opendkim", "no opendkim on the PATH or in /usr/sbin")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A database of this run's own, as a URL; dropped at the end."""
     name = f"syndicate_test_{os.getpid()}_{secrets.token_hex(4)}"

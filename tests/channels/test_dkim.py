@@ -1,8 +1,10 @@
 """DKIM: what we sign verifies elsewhere, and what a stranger changes no longer does."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dkim
 import pytest
@@ -78,6 +80,23 @@ def test_both_signatures_of_a_mail_verify(keys: list[SigningKey]) -> None:
 
     assert verified(message, keys) == [True, True]
     assert re.findall(rb"^DKIM-Signature: v=1; a=([a-z0-9-]+);", message, re.M) == [b"rsa-sha256", b"ed25519-sha256"]
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_opendkim_says_of_a_mail_what_dkimpy_says(
+    keys: list[SigningKey], opendkim: str, tmp_path: Path, forged: bool
+) -> None:
+    (tmp_path / "keys").write_text("".join(f"{key.place} {key.record()}\n" for key in keys), "ascii")
+    (tmp_path / "conf").write_text(f"TestPublicKeys {tmp_path}/keys\nMode v\n", "utf-8")
+    message = variant(keys).message(addressee("Siti, S.Kom. é"), {"link": URL})
+    (tmp_path / "mail").write_bytes((b"Subject: evil\r\n" if forged else b"") + message)
+
+    command = [opendkim, "-x", str(tmp_path / "conf"), "-t", str(tmp_path / "mail"), "-vv"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    verdicts = re.findall(r"dkim=(pass|fail).*? header\.a=(\S+)", said.stdout + said.stderr, re.S)
+    verdict = "fail" if forged else "pass"
+    assert verdicts == [(verdict, "rsa-sha256"), (verdict, "ed25519-sha256")]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
