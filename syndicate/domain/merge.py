@@ -26,6 +26,8 @@ def merged(held: Content, shown: Content) -> Content:
     Provenance goes with each value. Content without provenance (folders) is taken as it is.
     """
     kept = [name for name in TOLD if _lesser(name, held, shown) and _says_less(name, held, shown)]
+    if "sections" in held.provenance and _only_placed(held.sections, shown.sections):
+        kept.append("sections")
     values = {name: getattr(held, name) for name in kept}
     if "body_html" in kept:
         values["flags"] = held.flags  # what was guessed or mended is said of the text
@@ -54,6 +56,11 @@ def _says_less(name: str, held: Content, shown: Content) -> bool:
     if name in ("body_html", "dateline", "initials"):
         return "excerpt_only" in shown.flags or _is_part(words(shown.body_html), words(held.body_html))
     return False
+
+
+def _only_placed(held: tuple[str, ...], shown: tuple[str, ...]) -> bool:
+    """True when all that is new is what the sections are below: to learn that from a channel is no edit of a story."""
+    return held != shown and held == tuple(one if one in held else one.rpartition("/")[2] for one in shown)
 
 
 def _is_part(some: list[str], whole: list[str]) -> bool:

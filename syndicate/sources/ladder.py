@@ -6,10 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syndicate.domain.source import FoundArticle
-from syndicate.jail import Jail, JailFailure
+from syndicate.jail import FailureKind, Jail, JailFailure
 from syndicate.net.client import Fetched, FetchFailed
 from syndicate.net.polite import parse_retry_after
 
+_ENDED: Mapping[FailureKind, str] = {
+    "timeout": "it takes too long",
+    "memory": "it takes too much memory",
+    "crashed": "its reader broke off",
+    "raised": "its reader failed",
+    "refused": "its reader isn't allowed",
+}
 SURE = timedelta(minutes=10)  # between the first and the deciding sign that a story is gone
 
 
@@ -25,11 +32,18 @@ class Closed(Exception):
 
 
 class Trouble(Exception):
-    """This look brings nothing; the text says why. `wait`: how long the site wants to be left alone."""
+    """This look brings nothing; the text says why. `wait`: how long the site wants to be left alone.
 
-    def __init__(self, words: str, *, wait: timedelta | None = None) -> None:
-        self.wait = wait
+    `status` is that of the answer, where there was one.
+    """
+
+    def __init__(self, words: str, *, wait: timedelta | None = None, status: int | None = None) -> None:
+        self.wait, self.status = wait, status
         super().__init__(words)
+
+
+class Unreadable(Trouble):
+    """An answer came, but it was too much for us: a smaller part of it may do."""
 
 
 @dataclass(kw_only=True)
@@ -46,11 +60,12 @@ def whole(answer: Fetched | FetchFailed) -> Fetched:
     """An answer that is what we asked for. Raises Closed when the site keeps it from us, Trouble for what may pass."""
     if isinstance(answer, FetchFailed):
         wait = timedelta(seconds=answer.wait_seconds) if answer.wait_seconds else None
-        raise Trouble(f"could not be asked: {answer.safe_words} ({answer.detail})", wait=wait)
+        kind = Unreadable if answer.kind == "too_big" else Trouble
+        raise kind(f"could not be asked: {answer.safe_words} ({answer.detail})", wait=wait)
     if answer.status in (401, 403, 404, 410):
         raise Closed(f"is closed ({answer.status})", status=answer.status)
     if answer.status not in (200, 304):
-        raise Trouble(f"answered {answer.status}", wait=asked_wait(answer))
+        raise Trouble(f"answered {answer.status}", wait=asked_wait(answer), status=answer.status)
     return answer
 
 
@@ -61,10 +76,12 @@ def asked_wait(answer: Fetched) -> timedelta | None:
 
 
 async def parsed(jail: Jail, function: str, answer: Fetched, **options: Any) -> Mapping[str, Any]:
-    """What a jail function makes of an answer. Raises Trouble when it can make nothing of it."""
+    """What a jail function makes of an answer. Raises Trouble when it can make nothing of it, Unreadable when it was
+    too much.
+    """
     made = await jail.call(function, answer.body, url=answer.url, **options)
     if isinstance(made, JailFailure):
-        raise Trouble(f"could not be parsed ({made.kind}); it may be broken or hostile")
+        raise Unreadable(f"could not be parsed: {_ENDED[made.kind]}; it may be broken or hostile")
     if "refused" in made.value:
         raise Trouble(f"was not read: {made.value['refused']}")
     value: Mapping[str, Any] = made.value

@@ -2,13 +2,13 @@
 
 REST lists have no validators; asking for what was modified since is the cheap form (gather.md §2.2). Captions and
 names of authors change without moving that stamp, so young stories are read again now and then; a deleted story
-leaves no trace in a list of changes, so the ones we know are counted. Nothing is called gone on one witness.
+leaves no trace in a list of changes, so the ones we know are counted. Nothing is called gone on
+one witness, but for a password that the record itself shows.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,8 +16,9 @@ from urllib.parse import quote, urlsplit
 from syndicate.domain.source import SourceConfig, obeys_robots
 from syndicate.jail import Jail, JailFailure
 from syndicate.net.client import PAGE, REST_PAGE, Client, Fetched, FetchFailed
-from syndicate.sources.ladder import SURE, Brought, Closed, Trouble, instant, is_due, parsed, whole
+from syndicate.sources.ladder import SURE, Brought, Closed, Trouble, Unreadable, instant, is_due, parsed, whole
 from syndicate.sources.moves import same_site
+from syndicate.sources.posts import RestMemory
 from syndicate.sources.read.items import found_articles
 from syndicate.sources.read.removals import mass_loss
 
@@ -26,7 +27,8 @@ _PAGE = 50  # posts read whole at once
 _LIST = 100  # the most that WordPress lists
 _IMPORT = 200  # posts of a first import
 _ROUNDS = 20  # lists of changes read in one look; the next look goes on
-_WATCHED = 1000  # newest posts whose presence we check
+_HALVINGS = 20  # of lists that can't be read, in one look; finding one bad post among fifty takes six
+_SECOND = timedelta(seconds=1)  # the grain of WordPress's times
 _SWEEP = timedelta(minutes=15)  # between two readings of young stories
 _YOUNG = timedelta(days=3)
 _EMBED = "wp:featuredmedia,wp:term,author"
@@ -39,44 +41,10 @@ _POST_CLASS = re.compile(rb"postid-(\d{1,18})")
 
 
 @dataclass(kw_only=True)
-class RestMemory:
-    """What the channel wants back. Times are ISO texts; `posts` maps numbers to [modified, published, link]."""
+class _Look(Brought):
+    """What one look brought, and what it may still spend on finding posts that can't be read."""
 
-    root: str = ""
-    seen_to: str = ""  # highest time of modification seen
-    imported_at: str = ""
-    imported_id: int = 0  # highest number at the first import
-    posts: dict[str, list[str]] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)  # number → when it was first not there
-    unlisted: list[str] = field(default_factory=list)  # not in any list, though their pages are there
-    gone: list[str] = field(default_factory=list)  # withdrawn by us; they may come back
-    swept_at: str = ""
-    place: int = 0  # where the round through older posts goes on
-
-    @classmethod
-    def of(cls, text: str) -> "RestMemory":
-        """From what `text` gave."""
-        return cls(**json.loads(text)) if text else cls()
-
-    def text(self) -> str:
-        """As a source's memory keeps it: the newest posts only."""
-        newest = sorted(self.posts.items(), key=lambda row: row[1][1], reverse=True)[:_WATCHED]
-        kept = dict(newest)
-        missing = {number: since for number, since in self.missing.items() if number in kept}
-        unlisted = [number for number in self.unlisted if number in kept][-_LIST:]
-        bounded = {"posts": kept, "missing": missing, "gone": self.gone[-_LIST:], "unlisted": unlisted}
-        return json.dumps(asdict(self) | bounded, separators=(",", ":"))
-
-    def knows(self, number: str) -> bool:
-        """True for a post that we took once."""
-        return number in self.posts or number in self.gone
-
-    def lose(self, number: str) -> None:
-        """The post is gone, or behind a password."""
-        self.posts.pop(number, None)
-        self.missing.pop(number, None)
-        self.unlisted = [other for other in self.unlisted if other != number]
-        self.gone = [*(other for other in self.gone if other != number), number]
+    halvings: int = _HALVINGS
 
 
 class RestChannel:
@@ -90,18 +58,28 @@ class RestChannel:
 
         `confirmed` is the code with which the operator confirmed a mass loss.
         """
-        look = Brought()
-        if not memory.imported_at:
+        look = _Look()
+        if memory.imported_at:
+            await self._go_on(memory, look, confirmed=confirmed, now=now)
+        else:
             await self._import(memory, look, now=now)
-            return look
+        home = self._config.location.rstrip("/")
+        look.problems += [
+            f"{home}/?p={one}: left out for now, since its record {why}" for one, why in memory.unread.items()
+        ]
+        return look
+
+    async def _go_on(self, memory: RestMemory, look: _Look, *, confirmed: str, now: datetime) -> None:
+        sweep = is_due(memory.swept_at, _SWEEP, now)
+        if sweep:
+            again, memory.unread = memory.unread, {}
+            await self._take_all(memory, look, map(int, again), now=now)
         await self._changes(memory, look, now=now)
         there = await self._newest(memory, look, now=now)
-        sweep = is_due(memory.swept_at, _SWEEP, now)
         if sweep:
             await self._read_again(memory, look, now=now)
             memory.swept_at = now.isoformat()
         await self._count(memory, look, there, sweep=sweep, confirmed=confirmed, now=now)
-        return look
 
     async def probe(self, root: str) -> None:
         """Raises Closed unless posts can be listed at this root."""
@@ -110,12 +88,12 @@ class RestChannel:
         if isinstance(parsed, JailFailure) or "refused" in parsed.value:
             raise Closed("doesn't answer as WordPress does")
 
-    async def _import(self, memory: RestMemory, look: Brought, *, now: datetime) -> None:
+    async def _import(self, memory: RestMemory, look: _Look, *, now: datetime) -> None:
         """The newest posts by date. Pages are cut by date, for rows move while we turn them."""
         query = {"orderby": "date", "order": "desc", "per_page": str(_PAGE)}
         while len(memory.posts) < _IMPORT:
             before = len(memory.posts)
-            count = await self._take(memory, look, query, now=now)
+            count = await self._take_listed(memory, look, query, now=now)
             if count < _PAGE or len(memory.posts) == before:
                 break
             oldest = min(row[1] for row in memory.posts.values() if row[1])
@@ -124,34 +102,55 @@ class RestChannel:
             raise Trouble("lists no posts")  # to believe it would make all of them news at the next look
         memory.seen_to = _latest([row[0] for row in memory.posts.values()], now)
         memory.imported_at = now.isoformat()
-        memory.imported_id = max(map(int, memory.posts), default=0)
+        memory.imported_id = max(map(int, [*memory.posts, *memory.unread]), default=0)
 
-    async def _changes(self, memory: RestMemory, look: Brought, *, now: datetime) -> None:
-        since, page = instant(memory.seen_to) - OVERLAP, 1
+    async def _changes(self, memory: RestMemory, look: _Look, *, now: datetime) -> None:
+        """What was modified since the last look, or since where that one had to stop."""
+        since = instant(memory.since) if memory.since else instant(memory.seen_to) - OVERLAP
+        page = memory.page and max(memory.page - 1, 1)  # those behind an edited post have moved up
+        memory.since, memory.page = "", 0
         seen: dict[int, str] = {}
         for _ in range(_ROUNDS):
-            query = {"modified_after": _stamp(since), "orderby": "modified", "order": "asc", "per_page": str(_LIST)}
-            stamps = await self._stamps(memory.root, query | ({"page": str(page)} if page > 1 else {}))
+            stamps = await self._changed(memory.root, since, page)
             seen |= {number: modified for number, modified, _ in stamps}
-            if len(stamps) < _LIST:
+            is_full = len(stamps) == _LIST
+            if page:
+                since, page = (since, page + 1) if is_full else (since + _SECOND, 0)
+            elif is_full:  # on from the last one; when one second has more of them than a list, by their numbers
+                last = max((instant(modified) for _, modified, _ in stamps if modified), default=since) - _SECOND
+                since, page = (last, 0) if last > since else (since, 1)
+            else:
                 break
-            # Go on from the last one (`modified_after` is strict); more of one second than a list holds are paged.
-            last = max((instant(modified) for _, modified, _ in stamps if modified), default=since) - timedelta(
-                seconds=1
-            )
-            since, page = (last, 1) if last > since else (since, page + 1)
+        else:
+            memory.since, memory.page = _stamp(since), page
         changed = [number for number, modified in seen.items() if memory.posts.get(str(number), [""])[0] != modified]
         await self._take_all(memory, look, changed, now=now)
         memory.seen_to = _latest([memory.seen_to, *seen.values()], now)
 
-    async def _newest(self, memory: RestMemory, look: Brought, *, now: datetime) -> set[str]:
+    async def _changed(self, root: str, since: datetime, page: int) -> list[tuple[int, str, str]]:
+        """The first ones modified later (the comparison is strict), or a page of those of the next second alone.
+
+        In such a page they stand by number: databases give rows with equal times in a new order each time.
+        """
+        query = {"modified_after": _stamp(since), "order": "asc", "per_page": str(_LIST)}
+        if not page:
+            return await self._stamps(root, query | {"orderby": "modified"})
+        query |= {"modified_before": _stamp(since + 2 * _SECOND), "orderby": "id", "page": str(page)}
+        try:
+            return await self._stamps(root, query)
+        except Trouble as why:
+            if page > 1 and why.status == 400:  # a page beyond the last (gather.md §2.2)
+                return []
+            raise
+
+    async def _newest(self, memory: RestMemory, look: _Look, *, now: datetime) -> set[str]:
         """The newest by date: a scheduled post comes out without being modified. Returns who is there."""
         stamps = await self._stamps(memory.root, {"orderby": "date", "per_page": str(_LIST)})
         unknown = [number for number, modified, _ in stamps if memory.posts.get(str(number), [""])[0] != modified]
         await self._take_all(memory, look, unknown, now=now)
         return {str(number) for number, _, _ in stamps}
 
-    async def _read_again(self, memory: RestMemory, look: Brought, *, now: datetime) -> None:
+    async def _read_again(self, memory: RestMemory, look: _Look, *, now: datetime) -> None:
         """Captions, pictures and authors' names change without a new time of modification."""
         oldest = _stamp(now - _YOUNG)
         young = sorted((number for number, row in memory.posts.items() if row[1] >= oldest), key=int, reverse=True)
@@ -159,7 +158,7 @@ class RestChannel:
         await self._take_all(memory, look, [int(n) for n in young[:_LIST] if n not in fresh], now=now)
 
     async def _count(
-        self, memory: RestMemory, look: Brought, there: set[str], *, sweep: bool, confirmed: str, now: datetime
+        self, memory: RestMemory, look: _Look, there: set[str], *, sweep: bool, confirmed: str, now: datetime
     ) -> None:
         """Whether what we know is still there: the newest at every look, a part of the rest at a sweep.
 
@@ -178,14 +177,15 @@ class RestChannel:
         await self._take_all(memory, look, [int(number) for number in memory.gone if number in there], now=now)
         lost = [number for number in asked if number not in there]
         memory.missing = {number: memory.missing.get(number, now.isoformat()) for number in lost}
-        look.alarm = mass_loss(lost, len(asked), source=self._config.name, confirmed=confirmed)
+        where = {number: memory.posts[number][2] for number in lost}
+        look.alarm = mass_loss(lost, len(asked), source=self._config.name, confirmed=confirmed, where=where)
         if look.alarm:
             return
         again = memory.unlisted if sweep else []
         for number in [*(number for number in lost if is_due(memory.missing[number], SURE, now)), *again]:
             await self._decide(number, memory, look)
 
-    async def _decide(self, number: str, memory: RestMemory, look: Brought) -> None:
+    async def _decide(self, number: str, memory: RestMemory, look: _Look) -> None:
         """The second witness is the story's page."""
         link = memory.posts[number][2]
         headers, robots = {"Accept": "text/html"}, obeys_robots(self._config, page=False)
@@ -204,11 +204,37 @@ class RestChannel:
             memory.unlisted = [*(other for other in memory.unlisted if other != number), number]
             memory.missing.pop(number, None)
 
-    async def _take_all(self, memory: RestMemory, look: Brought, numbers: Iterable[int], *, now: datetime) -> None:
-        for some in _chunks([str(number) for number in numbers], _PAGE):
-            await self._take(memory, look, {"include": ",".join(some), "per_page": str(_PAGE)}, now=now)
+    async def _take_listed(self, memory: RestMemory, look: _Look, query: Mapping[str, str], *, now: datetime) -> int:
+        """Reads whole posts; returns how many there were, with those that couldn't be read."""
+        try:
+            return await self._take(memory, look, query, now=now)
+        except Unreadable:
+            stamps = await self._stamps(memory.root, query)
+            await self._take_all(memory, look, [number for number, _, _ in stamps], now=now)
+            return len(stamps)
 
-    async def _take(self, memory: RestMemory, look: Brought, query: Mapping[str, str], *, now: datetime) -> int:
+    async def _take_all(self, memory: RestMemory, look: _Look, numbers: Iterable[int], *, now: datetime) -> None:
+        """Reads whole posts. A list that can't be read is halved, down to the post that is to blame.
+
+        That one is asked for again at the next sweep, and so is what we had no halvings left for; but the first
+        import wants all the others, for what it lacks would never come.
+        """
+        wanted = [str(number) for number in numbers if str(number) not in memory.unread]
+        waiting = list(_chunks(wanted, _PAGE))
+        while waiting:
+            some = waiting.pop(0)
+            try:
+                await self._take(memory, look, {"include": ",".join(some), "per_page": str(_PAGE)}, now=now)
+            except Unreadable as why:
+                if len(some) > 1 and look.halvings:
+                    look.halvings -= 1
+                    waiting[:0] = _chunks(some, -(-len(some) // 2))
+                elif len(some) > 1 and not memory.imported_at:
+                    raise
+                else:
+                    memory.unread |= dict.fromkeys(some, str(why))
+
+    async def _take(self, memory: RestMemory, look: _Look, query: Mapping[str, str], *, now: datetime) -> int:
         """Reads whole posts; returns how many records there were."""
         answer = await self._get(memory.root, {**query, "_embed": _EMBED, "_fields": _FIELDS})
         value = await parsed(self._jail, "syndicate.sources.read.rest:read_posts", answer)
@@ -217,6 +243,8 @@ class RestChannel:
         for post in value["posts"]:
             number = str(post["wp_id"])
             if self._is_fit(post, memory, look):
+                if not post["body"]:
+                    look.problems.append(f"{_name(post)}: without text; if it had one before, that one stays")
                 wanted.append({**post, "language": self._config.language})  # records don't say it
                 times = [post[name].removesuffix("Z") for name in ("updated", "published")]
                 memory.posts[number] = [*times, post["link"] or memory.root]
@@ -229,9 +257,9 @@ class RestChannel:
         look.problems += problems
         return len(value["posts"]) + len(value["problems"])
 
-    def _is_fit(self, post: Mapping[str, Any], memory: RestMemory, look: Brought) -> bool:
+    def _is_fit(self, post: Mapping[str, Any], memory: RestMemory, look: _Look) -> bool:
         """A post we may take. One that got a password is gone; one from before the first import is no news."""
-        number, name = str(post["wp_id"]), f"{post['title'][:80]!r}"
+        number, name = str(post["wp_id"]), _name(post)
         if post["protected"]:
             if number in memory.posts:
                 look.gone.add(f"wp:{number}")
@@ -279,6 +307,11 @@ def _stamp(at: datetime) -> str:
 def _latest(stamps: Iterable[str], now: datetime) -> str:
     """The highest time of modification; one from the future must not blind us to all that comes before it."""
     return _stamp(min(max((instant(stamp) for stamp in stamps if stamp), default=now), now))
+
+
+def _name(post: Mapping[str, Any]) -> str:
+    """In words for the operator."""
+    return str(post["link"] or f"post {post['wp_id']}")
 
 
 def _path(url: str) -> str:

@@ -18,13 +18,14 @@ from syndicate.net.client import PAGE, Client, FetchFailed
 from syndicate.sources.feed import FeedSource
 from syndicate.sources.filling import Filler
 from syndicate.sources.guide import GuideReader
-from syndicate.sources.ladder import Closed, Trouble
+from syndicate.sources.ladder import Closed, Trouble, asked_wait, whole
 from syndicate.sources.moves import same_site
 from syndicate.sources.page import look_at_pages
 from syndicate.sources.pages import PageChannel
+from syndicate.sources.posts import RestMemory
 from syndicate.sources.read.rules import PageRule
 from syndicate.sources.reader import PageReader
-from syndicate.sources.rest import RestChannel, RestMemory
+from syndicate.sources.rest import RestChannel
 from syndicate.sources.sitemap import SitemapMemory, Sitemaps
 from syndicate.sources.watch import FeedWatch
 
@@ -34,7 +35,7 @@ _POOR, _UNSIGNED = 10, 5  # stories filled in from their pages in one look, thro
 
 
 class WordPressSource:
-    """Memory: a JSON text for each channel, `shut:CHANNEL` with the time until which it is left alone."""
+    """Memory: a JSON text for each channel, `shut:CHANNEL` with the time until which it is left alone, and why."""
 
     def __init__(self, config: SourceConfig, client: Client, jail: Jail, rules: Sequence[PageRule]) -> None:
         self._config, self._client, self._jail = config, client, jail
@@ -46,26 +47,30 @@ class WordPressSource:
         self._sitemaps = Sitemaps(config, client, self._guides)
 
     async def gather(self, memory: Memory, *, now: datetime) -> Gathered:
-        """One look through the first channel that is open. Never raises for what the other side did."""
+        """One look through the first channel that is open. Never raises for what the other side did.
+
+        That another one is shut is trouble only when none is open. What was learned stays, also when the look failed.
+        """
         values = dict(memory.values) if memory.values.get("url") == self._config.location else {}
         values["url"] = self._config.location
         notes: list[str] = []
         for channel in self._config.channels or CHANNELS:
-            if (until := values.get(f"shut:{channel}")) and datetime.fromisoformat(until) > now:
-                notes.append(f"{channel} is shut")
+            until, _, why = values.get(f"shut:{channel}", "").partition(" ")
+            if until and datetime.fromisoformat(until) > now:
+                notes.append(f"{channel} {why}")
                 continue
             try:
                 gathered = await self._through(channel, values, now=now)
-            except Closed as why:
-                notes.append(f"{channel} {why}")
-                values[f"shut:{channel}"] = (now + _SHUT_FOR).isoformat()
+            except Closed as closed:
+                notes.append(f"{channel} {closed}")
+                values[f"shut:{channel}"] = f"{(now + _SHUT_FOR).isoformat()} {closed}"
                 continue
-            except Trouble as why:
-                return self._failed(f"{channel} {why}", wait=why.wait)
-            values.pop(f"shut:{channel}", None)
-            words = "; ".join([*notes, gathered.problem] if gathered.problem else notes)
-            return replace(gathered, memory=gathered.memory and Memory(values=values), problem=words)
-        return replace(self._failed("; ".join(notes)), memory=Memory(values=values))
+            except Trouble as trouble:
+                gathered = self._failed([*notes, f"{channel} {trouble}"], wait=trouble.wait)
+            else:
+                values.pop(f"shut:{channel}", None)
+            return replace(gathered, memory=Memory(values=values))
+        return replace(self._failed(notes), memory=Memory(values=values))
 
     async def _through(self, channel: str, values: dict[str, str], *, now: datetime) -> Gathered:
         """One look through one channel; what it remembers goes into `values`."""
@@ -89,7 +94,6 @@ class WordPressSource:
             look=Look.OK if look.articles or look.gone else Look.UNCHANGED,
             articles=tuple(look.articles.values()),
             gone=frozenset(look.gone),
-            memory=Memory(),
             importing=importing,
             problem=look.alarm,
             problems=tuple(look.problems),
@@ -104,7 +108,7 @@ class WordPressSource:
         if gathered.memory is not None:
             values["feed"] = json.dumps(dict(gathered.memory.values))
         if gathered.shut:
-            raise Closed(gathered.problem)
+            raise Closed(gathered.problem.removeprefix(f"The feed {values['feed_url']} ").rstrip("."))
         return await self._watched(
             await self._filled(gathered, values, lacks=_is_poor, most=_POOR, now=now), values, now=now
         )
@@ -112,11 +116,12 @@ class WordPressSource:
     async def _through_sitemap(self, values: dict[str, str], *, now: datetime) -> Gathered:
         memory = SitemapMemory.of(values.get("sitemap", ""))
         links = await self._sitemaps.links(memory, now=now)
-        values["sitemap"] = memory.text()
-        return await look_at_pages(self._pages, values, links, now=now)
+        gathered = await look_at_pages(self._pages, values, links, now=now)
+        values["sitemap"] = memory.text()  # only now: a first look that failed is to be followed by a first look
+        return gathered
 
     async def _through_page(self, values: dict[str, str], *, now: datetime) -> Gathered:
-        guide = await self._guides.read(self._config.location, {})
+        guide = await self._guides.read_location(values)
         return await look_at_pages(self._pages, values, guide.links, now=now)
 
     async def _watched(self, gathered: Gathered, values: dict[str, str], *, now: datetime) -> Gathered:
@@ -141,30 +146,31 @@ class WordPressSource:
 
     async def _find_root(self, values: dict[str, str]) -> str:
         """Where the REST API lies: as the site says, else where it usually is. Raises Closed when there is none."""
-        await self._read_signposts(values)
+        if "root" not in values:  # else they were read by a look that failed
+            await self._read_signposts(values)
         home = _slashed(self._config.location)
         last = Closed("is not there")
-        for root in dict.fromkeys(r for r in (values.pop("root", ""), f"{home}wp-json/", f"{home}?rest_route=/") if r):
+        for root in dict.fromkeys(r for r in (values["root"], f"{home}wp-json/", f"{home}?rest_route=/") if r):
             try:
                 await self._rest.probe(root)
             except Closed as why:
                 last = why
             else:
                 return root
+        del values["root"]
         raise last
 
     async def _read_signposts(self, values: dict[str, str]) -> None:
         """What the front page says about REST and feeds; its silence means the usual places."""
         home = self._config.location
-        values["feed_url"] = f"{_slashed(home)}feed/"
         headers, robots = {"Accept": "text/html"}, obeys_robots(self._config, page=False)
         answer = await self._client.fetch("GET", home, headers=headers, caps=PAGE, obey_robots=robots)
-        if isinstance(answer, FetchFailed):
-            raise Trouble(f"could not be asked: {answer.safe_words} ({answer.detail})")
-        if answer.status == 429 or answer.status >= 500:
-            raise Trouble(f"could not be asked: the front page answered {answer.status}")
+        front = whole(answer) if isinstance(answer, FetchFailed) else answer
+        if front.status == 429 or front.status >= 500:
+            raise Trouble(f"could not be asked: the front page answered {front.status}", wait=asked_wait(front))
+        values |= {"root": "", "feed_url": f"{_slashed(home)}feed/"}
         parsed = await self._jail.call(
-            "syndicate.sources.read.signposts:read_signposts", answer.body, url=answer.url, links=list(answer.links)
+            "syndicate.sources.read.signposts:read_signposts", front.body, url=front.url, links=list(front.links)
         )
         if isinstance(parsed, JailFailure):
             return
@@ -173,8 +179,10 @@ class WordPressSource:
         values["root"] = rest
         values["feed_url"] = next(filter(None, feeds), values["feed_url"])
 
-    def _failed(self, words: str, *, wait: timedelta | None = None) -> Gathered:
-        return Gathered(look=Look.FAILED, problem=f"{self._config.location}: {words}.", retry_after=wait)
+    def _failed(self, channels: Sequence[str], *, wait: timedelta | None = None) -> Gathered:
+        """`channels` are those that were tried, each with what is wrong with it."""
+        words = f"{self._config.location}: {'; '.join(channels)}."
+        return Gathered(look=Look.FAILED, problem=words, retry_after=wait)
 
 
 def _is_poor(content: Content) -> bool:

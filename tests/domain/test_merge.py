@@ -66,3 +66,16 @@ def test_a_folder_has_no_channels_and_is_taken_as_it_is() -> None:
     shown = make_content(picture=None, body_html="<p>Satu.</p>")
 
     assert merged(make_content(body_html=LONG, picture=PICTURE), shown) == shown
+
+
+def test_that_a_channel_knows_what_a_section_is_below_is_no_edit() -> None:
+    held = told_by("page", sections=("Kota", "Umum"))
+
+    assert merged(held, told_by("rest", sections=("Malang Raya/Kota", "Umum"))).sections == ("Kota", "Umum")
+    assert merged(held, told_by("rest", sections=("Malang Raya/Batu", "Umum"))).sections == ("Malang Raya/Batu", "Umum")
+
+
+def test_a_section_that_the_newsroom_moves_is_an_edit() -> None:
+    held = told_by("rest", sections=("Malang Raya/Kota",))
+
+    assert merged(held, told_by("rest", sections=("Jawa Timur/Kota",))).sections == ("Jawa Timur/Kota",)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from syndicate.domain.markup import plain_text
 from syndicate.sources.moves import same_site
@@ -19,6 +20,8 @@ from syndicate.sources.read.parse import story_item
 from syndicate.sources.read.words import without_illegal
 
 MOST_POSTS = 200  # WordPress gives 100 a page
+_NO_NUMBER = 10**18
+_ABOVE = re.compile(r"/category/(.+?)/?$")
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 same_site("https://a.example", "https://b.example")  # else it reads its list of suffixes at the first post
@@ -42,9 +45,8 @@ def read_posts(payload: bytes, options: dict[str, Any]) -> tuple[Any, bytes]:
     for record in records:
         try:
             posts.append(_post(record, url=options["url"]))
-        except (TypeError, ValueError, KeyError, AttributeError, LookupError) as why:
-            number = record.get("id") if isinstance(record, dict) else None
-            problems.append(f"post {number!r:.20}: its record is not as WordPress writes them ({type(why).__name__})")
+        except (TypeError, ValueError, KeyError, AttributeError, LookupError):
+            problems.append(f"{_name(record)}: left out, since its record is not as WordPress writes them")
     return {"posts": posts, "problems": problems}, b""
 
 
@@ -92,7 +94,9 @@ def _post(record: Mapping[str, Any], *, url: str) -> dict[str, Any]:
     )
     terms = [term for group in _list(embedded.get("wp:term")) for term in _list(group) if isinstance(term, dict)]
     item = story_item(entry, feed_url=url, language="")
-    item |= {"sections": _named(terms, "category"), "tags": _named(terms, "post_tag"), "wp_id": number}
+    if not entry.body.strip():
+        item["body"] = ""  # `story_item` puts the excerpt there
+    item |= {"sections": _paths(terms), "tags": _named(terms, "post_tag"), "wp_id": number}
     item["silent"] = [name for name, closed in _closed(record, embedded, item) if closed]
     item["protected"] = bool((record.get("content") or {}).get("protected")) or item["protected"]
     original = canonical(_text(yoast.get("canonical"))) if yoast.get("canonical") else None
@@ -102,10 +106,22 @@ def _post(record: Mapping[str, Any], *, url: str) -> dict[str, Any]:
 
 
 def _closed(record: Mapping[str, Any], embedded: Mapping[str, Any], item: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Fields that the record has, but whose values the site keeps closed: that they are empty says nothing."""
+    """Fields that the record has, but whose values the site keeps closed: that they are empty says nothing.
+
+    Nor does an empty text: a plugin that builds pages and is switched off empties all of them.
+    """
     terms = "wp:term" not in embedded
     picture = bool(record.get("featured_media")) and item["picture"] is None
-    return [("authors", not item["authors"]), ("sections", terms), ("tags", terms), ("picture", picture)]
+    of_text = [(name, not item["body"]) for name in ("body_html", "dateline", "initials")]
+    summary = ("summary", not item["body"] and not item["summary"])
+    return [
+        ("authors", not item["authors"]),
+        ("sections", terms),
+        ("tags", terms),
+        ("picture", picture),
+        *of_text,
+        summary,
+    ]
 
 
 def _site_of(link: str) -> str:
@@ -139,6 +155,22 @@ def _picture(embedded: Mapping[str, Any], yoast: Mapping[str, Any]) -> RawPictur
     return None
 
 
+def _paths(terms: list[dict[str, Any]]) -> list[str]:
+    """Categories, each below those above it, which its address leads through (`/category/daerah/tulungagung/`).
+
+    A name that the record doesn't have is the address's; an address of another form says nothing of what is above.
+    """
+    sections = [term for term in terms if term.get("taxonomy") == "category"]
+    names = {_text(term.get("slug")): name for term in sections for name in _named([term], "category")}
+    paths = []
+    for term in sections:
+        above = _ABOVE.search(urlsplit(_text(term.get("link"))).path)
+        slugs = above[1].split("/")[:-1] if above else []
+        elements = [names.get(slug) or unquote(slug).replace("-", " ").title() for slug in slugs]
+        paths += ["/".join([*elements, name]) for name in _named([term], "category")]
+    return list(dict.fromkeys(paths))
+
+
 def _named(terms: list[dict[str, Any]], taxonomy: str) -> list[str]:
     names = (html.unescape(_text(term.get("name"))) for term in terms if term.get("taxonomy") == taxonomy)
     return [name for name in dict.fromkeys(" ".join(name.split()) for name in names) if name]
@@ -163,6 +195,12 @@ def _rendered(value: object) -> str:
     return _text(value.get("rendered")) if isinstance(value, dict) else _text(value)
 
 
+def _name(record: object) -> str:
+    """In words for the operator."""
+    number = record.get("id") if isinstance(record, dict) else None
+    return f"post {number}" if isinstance(number, int) and 0 < number < _NO_NUMBER else "a post without a number"
+
+
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
@@ -172,6 +210,6 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 10**18:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _NO_NUMBER:
         raise ValueError("no post id")
     return value
