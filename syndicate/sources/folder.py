@@ -21,7 +21,7 @@ from syndicate.sources.darkroom import develop, held
 from syndicate.sources.read.addresses import web_address
 from syndicate.sources.read.dates import choose_times
 from syndicate.sources.read.disk import STORY_ENDINGS, Stamp, Unstable, read, scan
-from syndicate.sources.read.removals import confirmation, looks_broken, removal_code
+from syndicate.sources.read.removals import confirmation, looks_broken, removal_code, some
 from syndicate.sources.read.story import Story, StoryProblem, read_story
 
 _LARGEST_STORY = 1024 * 1024  # bytes
@@ -230,8 +230,9 @@ class FolderSource:
         known = {row.key for row in look.old.values() if row.key}
         gone = known - look.keys - moved.keys()
         if looks_broken(gone, known) and look.confirmed != (code := removal_code(gone)):
+            paths = [path for path, row in look.old.items() if row.key in gone]
             return self._failed(
-                f"lacks {len(gone)} of its {len(known)} stories all at once, so nothing was withdrawn. "
+                f"lacks {len(gone)} of its {len(known)} stories all at once, so nothing was withdrawn ({some(paths)}). "
                 f"If they were meant to go, run {confirmation(self._config.name, code)}"
             )
         if unchanged and look.new == look.old:

@@ -3,6 +3,7 @@
 For discovery only: what a story says is read on its own page. What such a document is, its answer tells.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -55,6 +56,16 @@ class GuideReader:
         self._config, self._client, self._jail = config, client, jail
         own = [PageRule(name="rules", **config.page_rule)] if config.page_rule.get("listing") else []
         self._rules = [rule.as_option() for rule in (*own, *rules)]
+
+    async def read_location(self, values: dict[str, str]) -> Guide:
+        """The document at the source's own address; what it leaves for the next look goes into `values`.
+
+        Raises Closed or Trouble.
+        """
+        kept: dict[str, Any] = json.loads(values.get("guide", "{}"))
+        guide = await self.read(self._config.location, kept)
+        values["guide"] = json.dumps(kept)
+        return guide
 
     async def read(self, url: str, kept: dict[str, Any]) -> Guide:
         """`kept` is what this document left at the last look, {} at the first; it is brought up to date.

@@ -1,6 +1,5 @@
 """A newsroom of which only the pages can be read. Where they are, a front page, section, sitemap or feed tells."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -38,9 +37,7 @@ class PageSource:
             return replace(self._failed(str(why)), retry_after=why.wait)
 
     async def _links(self, values: dict[str, str]) -> Sequence[Link]:
-        kept = json.loads(values.get("guide", "{}"))
-        guide = await self._guides.read(self._config.location, kept)
-        values["guide"] = json.dumps(kept)
+        guide = await self._guides.read_location(values)
         links: Sequence[Link] = guide.links
         if guide.maps:
             sitemaps = SitemapMemory.of(values.get("sitemap", ""))
@@ -64,7 +61,7 @@ async def look_at_pages(
         raise Trouble(f"leads to no stories{', though it did before' if memory.rows else ''}")
     importing = not memory.imported_at
     look = await channel.look(memory, links, confirmed=values.get("confirmed", ""), now=now)
-    if not look.alarm and not any(row.missing for row in memory.rows.values()):
+    if not look.alarm and not any(row.is_missing_story() for row in memory.rows.values()):
         values.pop("confirmed", None)  # the operator's word is kept until it was acted on, which takes two looks
     values["pages"] = memory.text()
     return Gathered(

@@ -1,7 +1,8 @@
 """A newsroom seen through its stories' pages, which another place (sitemap, front page, feed) leads to.
 
 A page costs a request, so only what is new, changed or young is read, so many a look. Leaving the list that led to
-it is no evidence that a story is gone: its own page must say so, twice.
+it is no evidence that a story is gone: its own page must say so, twice, ten minutes apart, while no list names it. A
+password form on it counts at once, whatever the list says: it is the newsroom's own word.
 """
 
 import json
@@ -20,7 +21,8 @@ _IMPORT = 60  # stories of a first import
 _SUSPECTS = 8  # of them, at most, to see whether they are gone
 _AGAIN = timedelta(hours=1)  # between two readings of a young story
 _YOUNG = timedelta(days=3)
-_REMEMBERED = 500  # addresses, the newest
+_LISTED = 300  # links taken from a list, the newest; fewer than …
+_REMEMBERED = 500  # … addresses, so that stories that left the list aren't forgotten for it
 _GONE = 100  # withdrawn stories that may come back
 _PATIENCE = 3  # pages that can't be reached, until we take it for the site's trouble
 
@@ -42,7 +44,15 @@ class Row:
     check: bool = False  # it vanished from among its neighbours in the list
     unreached: bool = False  # at the last try
     sealed: bool = False  # behind a password
-    lost: bool = False  # missing, and seen to be so for long enough
+    lost: bool = False  # missing, and seen to be so for long enough, or sealed
+
+    def may_change(self, now: datetime) -> bool:
+        """A password may be taken off at any time; of old stories the list says that they changed."""
+        return self.sealed or self.is_young(now)
+
+    def is_missing_story(self) -> bool:
+        """A dead link that no story was taken from is nobody's loss."""
+        return bool(self.key and self.missing)
 
     def is_young(self, now: datetime) -> bool:
         """A story of the last days; what isn't known to be one counts from when it was found."""
@@ -65,9 +75,9 @@ class PageMemory:
         return cls(**values | {"rows": {url: Row(**row) for url, row in values.get("rows", {}).items()}})
 
     def text(self) -> str:
-        """As a source's memory keeps it: what is listed, then the newest; of each row only what it says."""
-        newest = sorted(self.rows.items(), key=lambda one: (one[1].listed, _age(one[1])), reverse=True)[:_REMEMBERED]
-        rows = {url: {name: value for name, value in asdict(row).items() if value} for url, row in newest}
+        """As a source's memory keeps it: what is listed, then stories, the newest; of each row only what it says."""
+        kept = sorted(self.rows.items(), key=lambda one: _worth(one[1]), reverse=True)[:_REMEMBERED]
+        rows = {url: {name: value for name, value in asdict(row).items() if value} for url, row in kept}
         bounded = {**asdict(self), "rows": rows, "gone": self.gone[-_GONE:]}
         return json.dumps(bounded, separators=(",", ":"))
 
@@ -89,6 +99,7 @@ class PageChannel:
         which the operator confirmed a mass loss. The first import is over with the first look that wasn't stopped and
         knows a story.
         """
+        links = links[:_LISTED]
         look, named = Brought(), {link.url: link for link in links}
         is_first = not memory.imported_at
         _enter(memory, links, is_first=is_first, now=now)
@@ -158,9 +169,10 @@ class PageChannel:
     def _withdraw(self, memory: PageMemory, look: Brought, *, confirmed: str) -> str:
         """Stories whose page is gone, and which the list doesn't name either. Many at once are a broken site."""
         known = {row.key for row in memory.rows.values() if row.key}
-        missing = [row for row in memory.rows.values() if row.key and row.missing and (row.sealed or not row.listed)]
+        missing = [row for row in memory.rows.values() if row.is_missing_story() and (row.sealed or not row.listed)]
         lost = {row.key for row in missing} - {row.key for row in memory.rows.values() if not row.missing}
-        if alarm := mass_loss(lost, len(known), source=self._config.name, confirmed=confirmed):
+        where = {row.key: url for url, row in memory.rows.items()}
+        if alarm := mass_loss(lost, len(known), source=self._config.name, confirmed=confirmed, where=where):
             return alarm
         look.gone = {row.key for row in missing if row.lost} & lost
         memory.gone += sorted(look.gone)
@@ -196,19 +208,24 @@ def _enter(memory: PageMemory, links: Sequence[Link], *, is_first: bool, now: da
 def _queue(memory: PageMemory, links: Sequence[Link], *, now: datetime) -> list[str]:
     """Which pages to read, the most urgent first."""
     rows = memory.rows
-    suspects = [url for url, row in rows.items() if row.check or (row.missing and is_due(row.read_at, SURE, now))]
+    suspects = [
+        url for url, row in rows.items() if row.check or (row.is_missing_story() and is_due(row.read_at, SURE, now))
+    ]
+    suspects.sort(key=lambda url: rows[url].read_at)
     fresh = [
         link.url
         for link in links
         if not rows[link.url].old and (not rows[link.url].read_at or rows[link.url].changed != link.changed)
     ]
-    young = [url for url, row in rows.items() if not row.old and row.is_young(now) and _is_stale(row, now)]
+    young = [url for url, row in rows.items() if not row.old and row.may_change(now) and _is_stale(row, now)]
     young.sort(key=lambda url: rows[url].read_at)
     return list(dict.fromkeys([*suspects[:_SUSPECTS], *fresh, *young]))
 
 
 def _is_stale(row: Row, now: datetime) -> bool:
-    return bool(row.read_at) and is_due(row.read_at, SURE if row.unreached else _AGAIN, now)
+    """An editor who mends what stands against a story waits for it; a link that leads nowhere is nobody's work."""
+    soon = row.unreached or (row.problem and not row.missing)
+    return bool(row.read_at) and is_due(row.read_at, SURE if soon else _AGAIN, now)
 
 
 def _miss(row: Row, now: datetime) -> None:
@@ -217,5 +234,5 @@ def _miss(row: Row, now: datetime) -> None:
     row.missing = row.missing or now.isoformat()
 
 
-def _age(row: Row) -> str:
-    return row.published or row.found_at
+def _worth(row: Row) -> tuple[bool, bool, str]:
+    return row.listed, bool(row.key), row.published or row.found_at

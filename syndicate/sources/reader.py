@@ -15,7 +15,7 @@ from syndicate.sources.read.addresses import canonical
 from syndicate.sources.read.dates import has_zone
 from syndicate.sources.read.gate import faults_of
 from syndicate.sources.read.items import found_articles
-from syndicate.sources.read.rules import PageRule
+from syndicate.sources.read.rules import PageRule, laid_over
 
 _MOST_PAGES = 9  # of one story
 _ITS_OWN = ("too_big", "bad_encoding", "bad_url", "redirect", "refused_address", "robots")  # trouble of one page
@@ -37,13 +37,12 @@ class Seen:
 
 
 class PageReader:
-    """One page after the other. The operator's own selectors, where there are any, go before all rules of themes."""
+    """One page after the other. The operator's own selectors, where there are any, take the place of the themes'."""
 
     def __init__(self, config: SourceConfig, client: Client, jail: Jail, rules: Sequence[PageRule]) -> None:
         self._config, self._client, self._jail = config, client, jail
-        own = [PageRule(name="rules", **config.page_rule)] if config.page_rule else []
         of_stories = [rule for rule in rules if rule.body]  # others know lists only
-        self._rules = [rule.as_option() for rule in (*own, *of_stories)]
+        self._rules = [rule.as_option() for rule in laid_over(config.page_rule, of_stories)]
 
     async def read(self, link: Link, *, published: str = "") -> Seen:
         """The story at the link, whose word is taken where the page is silent; `published` as it was known before.
@@ -119,6 +118,9 @@ def story_of(item: Mapping[str, Any], config: SourceConfig, *, now: datetime) ->
 
 
 def _published(item: Mapping[str, Any], link: Link, known: str) -> str:
-    """The surest word on when the story appeared: one that names its zone. An edit's time is better than none."""
-    said = (item["published"], link.published, known, link.changed)
-    return next((text for text in said if has_zone(text)), next(filter(None, said), ""))
+    """The surest word on when the story appeared: one that names its zone, else the page's own in the source's zone.
+
+    An edit's time is better than none.
+    """
+    sure = (text for text in (item["published"], link.published, known) if has_zone(text))
+    return next(sure, item["published"] or link.published or link.changed)

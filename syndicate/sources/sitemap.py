@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from syndicate.domain.source import SourceConfig
 from syndicate.net.client import FEED, Client, FetchFailed
 from syndicate.sources.guide import Guide, GuideReader, Link, moment
-from syndicate.sources.ladder import Closed, is_due
+from syndicate.sources.ladder import Closed, Trouble, is_due
 from syndicate.sources.moves import same_site
 from syndicate.sources.read.addresses import web_address
 
@@ -53,31 +53,38 @@ class Sitemaps:
         self._config, self._client, self._reader = config, client, reader
 
     async def links(self, memory: SitemapMemory, *, now: datetime) -> tuple[Link, ...]:
-        """The newest stories first. Raises Closed when no sitemap leads to any, Trouble for what may pass."""
+        """The newest stories first. Raises Closed when no sitemap leads to any, Trouble for what may pass.
+
+        A sitemap that is closed is passed over, and one in trouble too while others lead to stories; but the first
+        look wants them all, for what it lacks would be news later.
+        """
+        is_first = not memory.found_at
         if not memory.entries or is_due(memory.found_at, _AGAIN, now):
             memory.entries, memory.found_at = await self._entries(), now.isoformat()
-        used: dict[str, dict[str, Any]] = {}
+        visit = _Visit(kept=memory.documents)
         found: list[Link] = []
         working: list[str] = []
         for entry in memory.entries:
             if working and entry in self._guesses() and not _is_news(entry) and not all(map(_is_news, working)):
                 continue  # the same sitemaps under the name that another plugin gives them
-            try:
-                guide = await self._read(entry, memory, used)
-            except Closed:
-                continue
-            working.append(entry)
-            found += [*guide.links, *await self._parts(guide.maps, memory, used)]
+            if guide := await self._read(entry, visit):
+                working.append(entry)
+                found += [*guide.links, *await self._parts(guide.maps, visit)]
+        if visit.troubles and (is_first or not found):
+            raise visit.troubles[0]
         if not found:
             raise Closed("has none that leads to stories")
-        memory.entries, memory.documents = working, used
+        memory.entries = memory.entries if visit.troubles else working
+        memory.documents = visit.left
         return merged_links(found)
 
     async def of_index(self, guide: Guide, memory: SitemapMemory) -> tuple[Link, ...]:
-        """The newest stories of an index that was read already."""
-        used: dict[str, dict[str, Any]] = {}
-        links = merged_links(await self._parts(guide.maps, memory, used))
-        memory.documents = used
+        """The newest stories of an index that was read already. Raises Trouble when that keeps us from all of them."""
+        visit = _Visit(kept=memory.documents)
+        links = merged_links(await self._parts(guide.maps, visit))
+        if visit.troubles and not links:
+            raise visit.troubles[0]
+        memory.documents = visit.left
         return links
 
     async def _entries(self) -> list[str]:
@@ -92,33 +99,63 @@ class Sitemaps:
     def _guesses(self) -> list[str]:
         return [urljoin(self._config.location, place) for place in _PLACES]
 
-    async def _parts(self, maps: Sequence[Link], memory: SitemapMemory, used: dict[str, dict[str, Any]]) -> list[Link]:
-        """Of an index: its news sitemap, and as many of the newest other parts as hold enough stories."""
+    async def _parts(self, maps: Sequence[Link], visit: "_Visit") -> list[Link]:
+        """Of an index: its news sitemap, and as many of the newest other parts as hold enough stories.
+
+        An older part never stands in for a newer one in trouble: its stories would look new to us.
+        """
         useful = [one for one in maps if not _NO_STORIES.search(_name(one.url))]
         newest = sorted(useful, key=self._age, reverse=True)
         posts = [one for one in newest if "post" in _name(one.url)] or [one for one in newest if not _is_news(one.url)]
         found: list[Link] = []
         for part in [one for one in newest if _is_news(one.url)][:1]:
-            found += (await self._read(part.url, memory, used)).links
+            found += await self._links(part, visit)
         older: list[Link] = []
         for part in posts[:_MOST_PARTS]:
-            older += (await self._read(part.url, memory, used)).links
-            if len(older) >= _FEW:
+            before = len(visit.troubles)
+            older += await self._links(part, visit)
+            if len(older) >= _FEW or len(visit.troubles) > before:
                 break
         return found + older
 
     def _age(self, part: Link) -> tuple[datetime, int]:
-        number = _NUMBER.search(part.url)
+        place = urlsplit(part.url)
+        number = _NUMBER.search(f"{place.path}?{place.query}")
         return moment(part.changed, self._config.zone), int(number[1]) if number else 0
 
-    async def _read(self, url: str, memory: SitemapMemory, used: dict[str, dict[str, Any]]) -> Guide:
-        kept = memory.documents.get(url, {})
-        guide = await self._reader.read(url, kept)
+    async def _links(self, part: Link, visit: "_Visit") -> Sequence[Link]:
+        guide = await self._read(part.url, visit)
+        return guide.links if guide else ()
+
+    async def _read(self, url: str, visit: "_Visit") -> Guide | None:
+        """None when it is closed, no sitemap, or in trouble that may pass; that is noted.
+
+        Raises Trouble when the site wants to be left alone.
+        """
+        kept = visit.kept.get(url, {})
+        try:
+            guide = await self._reader.read(url, kept)
+        except Closed:
+            return None
+        except Trouble as why:
+            if why.wait:
+                raise
+            visit.troubles.append(why)
+            return None
         if guide.kind != "sitemap":
-            raise Closed("is a page")
+            return None
         if kept:
-            used[url] = kept
+            visit.left[url] = kept
         return guide
+
+
+@dataclass(kw_only=True)
+class _Visit:
+    """One look through the documents: what they left the last time, what they leave now, and what went wrong."""
+
+    kept: dict[str, dict[str, Any]]
+    left: dict[str, dict[str, Any]] = field(default_factory=dict)
+    troubles: list[Trouble] = field(default_factory=list)
 
 
 def merged_links(links: Sequence[Link]) -> tuple[Link, ...]:

@@ -1,7 +1,8 @@
 """Stories that vanish from among their neighbours in a feed: their own pages say whether they are gone.
 
-What falls off a feed's end is no evidence of anything. A story that is missing while older ones stand there is a
-first witness, and its page the second: asked twice, ten minutes apart.
+What falls off a feed's end is no evidence of anything. That a story is missing while older ones stand there is a
+first witness, and its page the second: asked twice, ten minutes apart. A password form on that page counts at once:
+it is the newsroom's own word.
 """
 
 import json
@@ -50,7 +51,8 @@ class FeedWatch:
         suspects = [key for key, row in rows.items() if row.vanished and is_due(row.asked_at, SURE, now)]
         lost = [key for key in suspects[:_A_LOOK] if await self._is_lost(key, rows, now=now)]
         missing = [key for key, row in rows.items() if row.missing]
-        brought.alarm = mass_loss(missing, len(rows), source=self._config.name, confirmed=confirmed)
+        where = {key: row.url for key, row in rows.items()}
+        brought.alarm = mass_loss(missing, len(rows), source=self._config.name, confirmed=confirmed, where=where)
         if not brought.alarm:
             brought.gone = set(lost)
         newest = sorted(rows.items(), key=lambda one: one[1].published, reverse=True)[:_REMEMBERED]

@@ -1,7 +1,7 @@
 """A newsroom read from its pages: what they show comes out as the right articles and changes."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -134,6 +134,18 @@ async def test_a_story_that_gets_a_password_is_withdrawn_and_comes_back_without_
     assert await reading.told() == ["published baru", "withdrawn baru", "restored baru"]
 
 
+async def test_a_story_comes_back_when_its_password_is_taken_off_after_days(reading: Reading) -> None:
+    write(reading.site, "baru")
+    await reading.look()
+    reading.site.protect("baru")
+    await reading.look(minutes=65)
+    await reading.look(minutes=60 * 24 * 4)
+    reading.site.restore("baru")
+    await reading.look(minutes=65)
+
+    assert await reading.told() == ["published baru", "withdrawn baru", "restored baru"]
+
+
 async def test_a_mass_loss_withdraws_nothing_until_the_operator_says_so(reading: Reading) -> None:
     reading.site.lose_many(4)
     await reading.looks(5)
@@ -150,6 +162,50 @@ async def test_falling_off_the_front_page_is_no_loss(reading: Reading) -> None:
     await reading.looks(3)
 
     assert {line.partition(" ")[0] for line in await reading.told()} == {"published"}
+
+
+async def test_dead_links_of_a_list_keep_no_story_from_being_withdrawn(reading: Reading) -> None:
+    dead = [f"tautan-mati-{number}" for number in range(8)]
+    await reading.look(location=lead(reading.site, *dead, *OLD))
+    reading.site.trash("lama-d")
+    place = lead(reading.site, *dead, *(slug for slug in OLD if slug != "lama-d"))
+    for _ in range(3):
+        await reading.look(minutes=15, location=place)
+
+    assert [article.content.title for article in await reading.held() if article.state.value == "withdrawn"] == [
+        "Judul lama-d"
+    ]
+
+
+async def test_of_many_missing_stories_the_longest_unread_are_asked_first(reading: Reading) -> None:
+    write(reading.site, "baru-a")
+    write(reading.site, "baru-b")
+    write(reading.site, "baru-c")
+    slugs = ("baru-c", "baru-b", "baru-a", *reversed(OLD))
+    await reading.look(location=lead(reading.site, *slugs))
+    reading.site.lose_many(9)
+    for _ in range(3):
+        await reading.look(minutes=15, location=lead(reading.site, "tautan-mati"))
+
+    assert "9 of 9 stories are missing at once" in await reading.problem()
+
+
+async def test_a_dead_link_does_not_keep_the_operators_word_on_a_loss(reading: Reading) -> None:
+    place = lead(reading.site, *OLD, "tautan-mati")
+    await reading.look(location=place)
+    reading.site.lose_many(4)
+    place = lead(reading.site, *OLD[:2], "tautan-mati")
+    await reading.looks(4, location=place)
+    code = (await reading.problem()).rpartition(" ")[2].rstrip("`")
+    async with reading.db.write() as connection:
+        await sources.confirm(connection, "koran", code)
+    await reading.looks(3, location=place)
+    async with reading.db.read() as connection:
+        state = await sources.get(connection, "koran")
+
+    assert [article.state.value for article in await reading.held()].count("withdrawn") == 4
+    assert state is not None
+    assert "confirmed" not in state.memory.values
 
 
 async def test_a_new_slug_is_the_same_story_at_a_new_address(reading: Reading) -> None:
@@ -206,6 +262,24 @@ async def test_a_first_import_brings_the_newest_sixty_and_no_older_one_is_news(d
     assert {article.content.title for article in await reading.held()} >= {"Judul arsip-69", "Judul arsip-10"}
 
 
+async def test_stories_among_more_links_than_are_remembered_are_read_once(db: Database, tmp_path: Path) -> None:
+    async with open_wordpress(Options()) as site, open_reading(db, site, tmp_path) as reading:
+        for slug in OLD:
+            write(site, slug, picture=None)
+        maps = [f"/peta-{number}.xml" for number in range(5)]
+        site.site.on("/robots.txt", answer(200, "".join(f"Sitemap: {site.home}{path}\n" for path in maps).encode()))
+        for number, path in enumerate(maps):
+            dead = [f"tautan-mati-{number}-{count}" for count in range(144)]
+            lead(site, *(OLD if number == 0 else ()), *dead, path=path)
+        reading.config = {"channels": ("sitemap", "page")}
+        first = await reading.look()
+        site.log.clear()
+        await reading.look()
+
+    assert first.published == len(OLD)
+    assert not [asked for slug in OLD for asked in site.seen(f"/{slug}/")]
+
+
 async def test_planned_posts_are_no_stories_until_they_are_out(reading: Reading) -> None:
     write(reading.site, "konsep", status=Status.DRAFT)
     write(reading.site, "nanti", date_gmt=reading.site.now + timedelta(minutes=30))
@@ -217,11 +291,13 @@ async def test_planned_posts_are_no_stories_until_they_are_out(reading: Reading)
     assert await reading.told() == ["published nanti"]
 
 
-async def test_a_page_that_is_no_story_yet_waits_for_a_person(reading: Reading) -> None:
+async def test_a_page_that_is_no_story_yet_waits_for_a_person_and_is_read_again_ten_minutes_later(
+    reading: Reading,
+) -> None:
     write(reading.site, "pendek", content="Hanya satu baris.")
     report = await reading.look()
     reading.site.edit("pendek", content=BODY.format("pasar"))
-    await reading.look(minutes=65)
+    await reading.looks(2)
 
     assert any("/pendek/: needs review: It has fewer than 2 paragraphs." in line for line in report.problems)
     assert await reading.told() == ["published pendek"]
@@ -266,7 +342,7 @@ async def test_pages_that_no_longer_fit_their_rule_are_told_to_the_operator(read
 
     assert await reading.told() == ["published baru"]
     assert (await reading.article(number)).content.body_html.count("<p>") == 3
-    assert "the page rule rules doesn't fit 1 of 7 young pages any more" in await reading.problem()
+    assert "the page rule tagdiv.cloud with rules doesn't fit 1 of 7 young pages any more" in await reading.problem()
     assert "syndicate sources test koran" in await reading.problem()
 
 
@@ -312,6 +388,40 @@ async def test_a_page_without_a_date_has_that_of_the_feed_that_led_to_it(db: Dat
     assert any("tanpa-waktu/: needs review: No machine-readable date" in line for line in report.problems)
 
 
+async def test_the_zone_of_a_pages_date_without_one_is_the_sources(db: Database, tmp_path: Path) -> None:
+    """Rather than that the sitemap's time of a later edit stands for the publication."""
+    options = Options(theme="tagdiv_cloud", seo_plugin=False, sitemap_lastmod=True)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path, kind="page") as reading:
+        retime(site, lambda time: time[:-6] + b" " * 6)
+        write(site, "lama")
+        number = write(site, "baru")
+        site.now += timedelta(hours=3)
+        site.edit("baru", title="Judul disunting")
+        await reading.look(location=f"{site.home}/wp-sitemap.xml")
+        content = (await reading.article(number)).content
+
+    assert content.published == site.post("baru").date_gmt
+
+
+async def test_a_part_of_a_sitemap_that_closes_withdraws_nothing_that_its_pages_still_show(
+    db: Database, tmp_path: Path
+) -> None:
+    async with open_wordpress(Options(sitemap_size=3)) as site, open_reading(db, site, tmp_path) as reading:
+        for slug in OLD:
+            write(site, slug, picture=None)
+            site.now += timedelta(minutes=1)
+        reading.config = {"channels": ("sitemap", "page")}
+        await reading.look()
+        site.site.on("/wp-sitemap-posts-post-2.xml", answer(403))
+        site.log.clear()
+        reports = [await reading.look(minutes=15) for _ in range(3)]
+
+    assert {report.look for report in reports} == {Look.OK}
+    assert site.seen("/lama-f/")
+    assert await reading.told() == []
+    assert {article.state.value for article in await reading.held()} == {"published"}
+
+
 # The same newsroom through other channels.
 
 
@@ -332,7 +442,7 @@ async def test_the_same_story_through_every_channel_is_one_article(db: Database,
     assert {name: article.content.picture for name, article in after.items()} == {
         name: article.content.picture for name, article in before.items()
     }
-    assert {article.content.sections for article in after.values()} == {("Kota",)}
+    assert {article.content.sections for article in after.values()} == {("Malang Raya/Kota",)}
     assert {article.version for article in after.values()} == {1}
 
 
@@ -347,7 +457,7 @@ async def test_each_channel_brings_what_the_one_before_it_had_not_seen(db: Datab
         held = await reading.held()
 
     assert await reading.told() == [f"published baru-{number}" for number in range(4)]
-    assert {article.content.sections for article in held} == {("Kota",)}
+    assert {article.content.sections for article in held} == {("Kota",), ("Malang Raya/Kota",)}
     assert all(article.content.picture for article in held)
     assert {article.version for article in held} == {1}
 
@@ -402,6 +512,36 @@ async def test_pages_that_robots_txt_closes_leave_the_feed_as_it_is(db: Database
     assert not site.seen("/baru/")
 
 
+async def test_a_page_that_was_closed_for_a_while_is_asked_for_again(db: Database, tmp_path: Path) -> None:
+    options = Options(theme="tagdiv_cloud", rest="closed_401", excerpts_only=True)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path) as reading:
+        write(site, "lama")
+        await reading.look()
+        site.site.on("/baru/", answer(403))
+        number = write(site, "baru")
+        closed = await reading.look()
+        del site.site.routes["/baru/"]
+        write(site, "lain")
+        await reading.look(minutes=10)
+        article = await reading.article(number)
+
+    assert any("/baru/: its page was not used: answered 403" in line for line in closed.problems)
+    assert article.content.body_html.count("<p>") == 3
+
+
+async def test_a_page_that_stays_closed_is_asked_for_ever_more_seldom(db: Database, tmp_path: Path) -> None:
+    options = Options(theme="tagdiv_cloud", rest="closed_401", excerpts_only=True)
+    async with open_wordpress(options) as site, open_reading(db, site, tmp_path) as reading:
+        site.site.on("/baru/", answer(403))
+        write(site, "baru")
+        for number in range(9):
+            write(site, f"lain-{number}", picture=None)
+            await reading.look(minutes=10)
+        asked = [one for one in site.site.requests if one.path == "/baru/"]
+
+    assert len(asked) == 5  # at once, and after 10, 20, 40 and 80 minutes
+
+
 # What a hostile or broken page can do.
 
 
@@ -453,7 +593,7 @@ async def test_pages_that_hang_stop_the_look_and_other_sources_go_on(
     for number in range(8):
         write(reading.site, f"baru-{number}")
     reading.site.trouble = Trouble.SLOW
-    monkeypatch.setattr(guide, "FEED", replace(FEED, total_seconds=0.3))
+    monkeypatch.setattr(guide, "FEED", replace(FEED, total_seconds=0.3))  # nor for its feed
     report = await reading.look()
     async with open_wordpress(Options()) as other:
         write(other, "lain")
@@ -464,18 +604,30 @@ async def test_pages_that_hang_stop_the_look_and_other_sources_go_on(
     assert "no complete answer in time" in report.problem
 
 
+def lead(site: Wordpress, *slugs: str, path: str = "/peta.xml") -> str:
+    """A sitemap without times that names just these pages, the newest first; its address."""
+    urls = "".join(f"<url><loc>{site.home}/{slug}/</loc></url>" for slug in reversed(slugs))
+    site.site.on(path, answer(200, f"<urlset>{urls}</urlset>".encode(), {"Content-Type": "application/xml"}))
+    return f"{site.home}{path}"
+
+
 def mute(site: Wordpress) -> None:
     """A theme whose pages name no time that a machine can read."""
+    retime(site, lambda time: b" " * len(time))
+
+
+def retime(site: Wordpress, change: Callable[[bytes], bytes]) -> None:
+    """A theme whose pages write their times so; they must stay as long as they are."""
     said = site.answer
 
-    async def silenced(request: Heard, wire: Wire) -> None:
+    async def retimed(request: Heard, wire: Wire) -> None:
         send = wire.send
 
-        async def without_time(data: bytes) -> None:
-            await send(re.sub(rb'datetime="[^"]*"', lambda hit: b" " * len(hit[0]), data))
+        async def changed(data: bytes) -> None:
+            await send(re.sub(rb'(?<=datetime=")[^"]*', lambda hit: change(hit[0]), data))
 
-        wire.send = without_time  # type: ignore[method-assign]
+        wire.send = changed  # type: ignore[method-assign]
         await said(request, wire)
         wire.send = send  # type: ignore[method-assign]
 
-    site.site.on("*", silenced)
+    site.site.on("*", retimed)

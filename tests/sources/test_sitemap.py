@@ -218,6 +218,81 @@ async def test_a_broken_or_hostile_sitemap_is_told_in_words(
         await looking.links()
 
 
+@pytest.mark.parametrize("part", ["/post-sitemap2.xml", "/news-sitemap.xml"])
+@pytest.mark.parametrize("handler", [answer(404), answer(403), answer(200, b"<html><h1>Masuk</h1></html>")])
+async def test_a_part_that_is_closed_is_passed_over(looking: Looking, site: Site, part: str, handler: Handler) -> None:
+    parts = ("/news-sitemap.xml", "/post-sitemap.xml", "/post-sitemap2.xml")
+    site.on("/sitemap.xml", index(site, *parts))
+    for path, slug in zip(parts, ("/baru/", "/lama/", "/sedang/"), strict=True):
+        site.on(path, handler if path == part else sitemap(site, slug))
+
+    assert await looking.slugs() == (["baru", "lama"] if "post" in part else ["sedang", "lama"])
+
+
+async def test_digits_of_the_sites_own_address_make_no_part_the_newest(looking: Looking, site: Site) -> None:
+    site.on("/sitemap.xml", index(site, "/post-sitemap.xml", "/post-sitemap2.xml"))
+    site.on("/post-sitemap.xml", sitemap(site, "/lama/"))
+    site.on("/post-sitemap2.xml", sitemap(site, "/baru/"))
+
+    assert await looking.slugs() == ["baru", "lama"]
+
+
+async def test_with_every_part_closed_the_channel_is_closed(looking: Looking, site: Site) -> None:
+    site.on("/sitemap.xml", index(site, "/post-sitemap.xml"))
+
+    with pytest.raises(Closed, match="has none that leads to stories"):
+        await looking.links()
+
+
+async def test_with_a_part_in_trouble_the_newer_ones_do(looking: Looking, site: Site) -> None:
+    """What stands before it doesn't stand in for it: a sitemap that fails for an hour makes no archive news."""
+    site.on("/sitemap.xml", index(site, "/post-sitemap.xml", "/post-sitemap2.xml", "/news-sitemap.xml"))
+    site.on("/news-sitemap.xml", sitemap(site, "/baru/"))
+    site.on("/post-sitemap2.xml", sitemap(site, "/sedang/"))
+    site.on("/post-sitemap.xml", sitemap(site, "/arsip/"))
+    before = await looking.slugs()
+    site.on("/post-sitemap2.xml", answer(500))
+
+    assert (before, await looking.slugs()) == (["baru", "sedang", "arsip"], ["baru"])
+
+
+async def test_with_one_of_its_sitemaps_in_trouble_a_site_is_read_from_the_others(looking: Looking, site: Site) -> None:
+    told = f"Sitemap: {site.url('/satu.xml')}\nSitemap: {site.url('/dua.xml')}\n"
+    site.on("/robots.txt", answer(200, told.encode()))
+    site.on("/satu.xml", sitemap(site, "/satu/"))
+    site.on("/dua.xml", sitemap(site, "/dua/"))
+    first = await looking.slugs()
+    site.on("/satu.xml", answer(500))
+    second = await looking.slugs()
+    site.on("/satu.xml", sitemap(site, "/satu/"))
+
+    assert (first, second, await looking.slugs()) == (["satu", "dua"], ["dua"], ["satu", "dua"])
+
+
+async def test_a_first_look_wants_every_sitemap_for_what_it_lacks_would_be_news_later(
+    looking: Looking, site: Site
+) -> None:
+    told = f"Sitemap: {site.url('/satu.xml')}\nSitemap: {site.url('/dua.xml')}\n"
+    site.on("/robots.txt", answer(200, told.encode()))
+    site.on("/satu.xml", answer(500))
+    site.on("/dua.xml", sitemap(site, "/dua/"))
+
+    with pytest.raises(Trouble, match="answered 500"):
+        await looking.links()
+
+
+async def test_a_sitemap_that_wants_to_be_left_alone_is(looking: Looking, site: Site) -> None:
+    site.on("/sitemap.xml", index(site, "/post-sitemap.xml", "/news-sitemap.xml"))
+    site.on("/news-sitemap.xml", answer(503, b"", {"Retry-After": "600"}))
+    site.on("/post-sitemap.xml", sitemap(site, "/satu/"))
+
+    with pytest.raises(Trouble) as caught:
+        await looking.links()
+
+    assert caught.value.wait == timedelta(minutes=10)
+    assert "/post-sitemap.xml" not in [one.path for one in site.requests]
+
+
 async def test_sitemaps_that_moved_are_found_again(looking: Looking, site: Site) -> None:
     site.on("/sitemap.xml", sitemap(site, "/satu/"))
     await looking.links()

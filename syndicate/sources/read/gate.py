@@ -1,13 +1,13 @@
 """What keeps a story that was read from a page from going out unseen."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from syndicate.domain.markup import plain_text
-from syndicate.sources.read.dates import has_zone
 from syndicate.sources.read.words import language_of
 
+_LONGEST = 300_000  # characters of HTML; what no newspaper prints isn't worth the time to look through
 _FEWEST_PARAGRAPHS = 2
 _PARAGRAPH = re.compile(r"(?:<p>|<br>\s*<br>)\s*(?:<(?:strong|b|em|i)>)*[^<\s]")  # some type line breaks instead
 _CHROME = ("spot_img", "advertisement", "berita lainnya", "berita terbaru")  # of a page, never a line of a story
@@ -23,26 +23,28 @@ def faults_of(item: Mapping[str, Any], *, language: str) -> list[str]:
     """Why a person must look first, a sentence each; [] when the story may go out.
 
     `item` has the keys that jail functions give a story, with the date filled in by the caller if the page had none.
+    The body of a story of many pages is joined outside the jail, so no more than `_LONGEST` of it is looked at here.
     """
-    text = plain_text(item["body"])
+    body = item["body"][:_LONGEST]
+    text = plain_text(body)
     checks = (
         (not item["title"], "It has no title."),
         (not item["link"], "It has no address of its own."),
         (not item["published"], "No machine-readable date says when it was published."),
-        (bool(item["published"]) and not has_zone(item["published"]), "Its date names no time zone."),
-        (_is_short(item), f"It has fewer than {_FEWEST_PARAGRAPHS} paragraphs."),
+        (len(item["body"]) > _LONGEST, f"It is longer than {_LONGEST:,} characters."),
+        (_is_short(body, item["flags"]), f"It has fewer than {_FEWEST_PARAGRAPHS} paragraphs."),
         (_is_foreign(text, language), f"Its text is not in the language {language!r}."),
         ("text_lost" in item["flags"], "More than a tenth of its text was lost in cleaning."),
-        (bool(_ACTIVE.search(item["body"])), "Its text holds active HTML."),
+        (bool(_ACTIVE.search(body)), "Its text holds active HTML."),
     )
     return [words for failed, words in checks if failed] + [
         f"{line!r} is no line of a story." for line in _chrome(text)
     ]
 
 
-def _is_short(item: Mapping[str, Any]) -> bool:
+def _is_short(body: str, flags: Collection[str]) -> bool:
     """What may only be shown in summary is short by right."""
-    return "paywalled" not in item["flags"] and len(_PARAGRAPH.findall(item["body"])) < _FEWEST_PARAGRAPHS
+    return "paywalled" not in flags and len(_PARAGRAPH.findall(body)) < _FEWEST_PARAGRAPHS
 
 
 def _is_foreign(text: str, language: str) -> bool:

@@ -1,10 +1,13 @@
 """When stories vanish at once: whether to believe it, and how an operator says that it was meant."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 _FEW_REMOVALS = 5  # a person deletes so many at once; more are a broken disk, if they are also …
 _SMALL_SHARE = 0.2  # … more than this share (gather.md §1.9)
+_NAMED = 3  # of them, so that a person can look for himself
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def looks_broken(gone: Iterable[str], known: Iterable[str]) -> bool:
@@ -23,16 +26,27 @@ def confirmation(source: str, code: str) -> str:
     return f"`syndicate sources confirm {source} {code}`"
 
 
-def mass_loss(lost: Collection[str], known: int, *, source: str, confirmed: str) -> str:
+def some(names: Collection[str]) -> str:
+    """The first of them, and how many there are besides."""
+    shown, more = sorted(names)[:_NAMED], len(names) - _NAMED
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def mass_loss(
+    lost: Collection[str], known: int, *, source: str, confirmed: str, where: Mapping[str, str] = _NOWHERE
+) -> str:
     """The alarm when so many of a site's stories are missing that a broken site is likelier than its editors.
 
-    "" when the loss may be believed; `confirmed` is the code that the operator gave.
+    "" when the loss may be believed; `confirmed` is the code that the operator gave, `where` has the addresses of
+    stories whose keys aren't addresses.
     """
     is_small = len(lost) <= _FEW_REMOVALS and len(lost) <= max(_SMALL_SHARE * known, 1)
     code = removal_code(lost)
     if is_small or confirmed == code:
         return ""
+    addresses = [address for key in lost if "://" in (address := where.get(key, key))]
+    which = f" ({some(addresses)})" if addresses else ""
     return (
-        f"{len(lost)} of {known} stories are missing at once; none was withdrawn. If that was meant, run "
+        f"{len(lost)} of {known} stories are missing at once; none was withdrawn{which}. If that was meant, run "
         f"{confirmation(source, code)}"
     )

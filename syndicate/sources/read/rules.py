@@ -5,8 +5,8 @@ A file of rules has one table for each variant of a theme. Selectors are CSS; of
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,19 @@ def make_rule(name: str, table: Mapping[str, Any], *, file: str = "", place: str
             *(Problem(file=file, place=f"{place}.{key}".strip("."), message=words) for key, words in problems)
         )
     return PageRule(name=name, **{key: tuple(value) for key, value in table.items()})
+
+
+def laid_over(own: Mapping[str, tuple[str, ...]], themes: Sequence[PageRule]) -> tuple[PageRule, ...]:
+    """The themes' rules with the operator's own keys in the place of theirs; the own ones alone where no theme fits.
+
+    An own rule that says where it applies is a theme more, before all others.
+    """
+    if not own:
+        return tuple(themes)
+    alone = PageRule(name="rules", **own)
+    if alone.applies:
+        return alone, *themes
+    return *(replace(theme, name=f"{theme.name} with rules", **own) for theme in themes), alone
 
 
 def _flaw(key: str, value: str) -> str:
