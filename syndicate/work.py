@@ -34,14 +34,16 @@ from syndicate.store.jobs import Job
 from syndicate.store.schema import migrate
 
 _WAIT_FOR_IMPORT = timedelta(seconds=2)
+_WAIT_FOR_LOOK = timedelta(minutes=1)
 SAMPLE_READERS = ("dewi@pembaca.example", "bagus@pembaca.example", "sari@pembaca.example")
 log = structlog.get_logger()
 
 
 def handlers(app: App) -> Mapping[str, JobHandler]:
     """Which step does which kind of job."""
+    looking: set[str] = set()
     return {
-        "gather": lambda job: _gather(app, job),
+        "gather": lambda job: _gather(app, job, looking),
         "publish": lambda job: _publish(app),
         "notify": lambda job: _notify(app),
         "compose": lambda job: _compose(app, job),
@@ -223,10 +225,22 @@ async def _repair(app: App) -> None:
         )
 
 
-async def _gather(app: App, job: Job) -> None:
+async def _gather(app: App, job: Job, looking: set[str]) -> Later | None:
+    """One look at a source at a time, for two would go by the same memory.
+
+    A look may outlast the time after which its job is handed over again: a site with a Crawl-delay of 30 s and many
+    new stories takes a quarter of an hour. `looking` names the sources that this process looks at now.
+    """
     name = job.ref["source"]
+    if name in looking:
+        return Later(until=app.clock.now() + _WAIT_FOR_LOOK)
     if name in app.sources:
-        await gather(app, name)
+        looking.add(name)
+        try:
+            await gather(app, name)
+        finally:
+            looking.remove(name)
+    return None
 
 
 async def _publish(app: App) -> None:

@@ -1,5 +1,7 @@
 """One event as newsrooms tell it: an agency's text, what others make of it, and a report of their own."""
 
+import random
+
 AGENCY = (
     "Pemerintah Kabupaten Rawa Sekar mulai membangun tanggul sepanjang 4,2 kilometer di tepi Sungai Wening untuk "
     "melindungi tiga kecamatan dari banjir tahunan. Pekerjaan dimulai pada Senin dan ditargetkan selesai sebelum "
@@ -62,3 +64,10 @@ def edited(paragraphs: tuple[str, ...] = AGENCY) -> tuple[str, ...]:
     for old, new in swaps.items():
         text = text.replace(old, new)
     return tuple(text.split("\n"))
+
+
+def long_text(paragraphs: int, *, seed: int = 1) -> tuple[str, ...]:
+    """Paragraphs of 60 words that come in no order, the same for the same seed."""
+    words = sorted({word for text in (*AGENCY, *OWN_REPORT, *ANOTHER) for word in text.split()})
+    chance = random.Random(seed)
+    return tuple(" ".join(chance.choices(words, k=60)) for _ in range(paragraphs))

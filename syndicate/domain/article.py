@@ -93,7 +93,7 @@ class Article:
     sort_at: datetime  # feed order
     seq: int  # of its latest change
     changed_at: datetime
-    announced: bool  # False: part of a first import, or a double posting: known to feeds only
+    announced: bool  # False: part of a first import, known to feeds only
     loud_at: datetime | None = None  # when it was last corrected or withdrawn
     note: str = ""  # the newsroom's words on a correction or withdrawal
 

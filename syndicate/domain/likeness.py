@@ -6,12 +6,14 @@ matter: a changed word costs four runs, two reports of one event share hardly an
 Whom to compare with is found by a sketch: the 16 smallest hashes of a text's runs, looked up like words in an index.
 A copy shares most of them with its original. A part of a text shares, on average, 16 × its portion, because the
 smallest hashes of the whole that fall into the part are also the part's smallest. Two in common make a candidate: that
-misses one half in 4,000, one third in 80, one fifth in 8. A simhash, the usual way, finds less and is harder to look
-up: of 64 bits, a paragraph taken out of a 230-word text turned 10 and its first half 16, while 8 is as far as one
-may go without meeting strangers.
+misses one half in 4,000, one third in 80, one fifth in 8. Of a long text only the 1,000 runs with the smallest hashes
+are compared, for the same reason: they are a fair sample of the whole, so that its halves are found. A simhash, the
+usual way, finds less and is harder to look up: of 64 bits, a paragraph taken out of a 230-word text turned 10 and its
+first half 16, while 8 is as far as one may go without meeting strangers.
 """
 
 import hashlib
+import heapq
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from syndicate.domain.markup import plain_text
 WINDOW = timedelta(days=14)  # what is older is no longer compared with
 SKETCH = 16  # hashes of a text that are kept
 IN_COMMON = 2  # of them that make a candidate; one alone is often a turn of phrase
+COMPARED = 1000  # runs of a text; all of them in most stories
 _RUN = 4  # words
 _SHORTEST = 24  # words: below, a standing phrase is half the story
 _COPY = 0.8  # share of all runs that both have; copies with small edits, or a paragraph more or less: 0.87 to 1
@@ -69,7 +72,7 @@ class Print:
 
     title: str
     published: datetime
-    runs: frozenset[str]
+    runs: frozenset[int]  # hashes; of a long text the smallest
     figures: frozenset[str]  # words with digits
 
 
@@ -80,26 +83,28 @@ def print_of(content: Content) -> Print:
     return Print(
         title=" ".join(_words(content.title)),
         published=content.published,
-        runs=frozenset(" ".join(run) for run in runs),
+        runs=frozenset(heapq.nsmallest(COMPARED, {_hash(" ".join(run)) for run in runs})),
         figures=frozenset(word for word in words if not word.isalpha()),
     )
 
 
 def sketch(story: Print) -> tuple[int, ...]:
     """The smallest hashes of its runs: signed 64-bit numbers, the same in every process."""
-    return tuple(sorted(_hash(run) for run in story.runs)[:SKETCH])
+    return tuple(heapq.nsmallest(SKETCH, story.runs))
 
 
 def jaccard(one: Print, other: Print) -> float:
     """Share of the runs of both that they have in common: 1 for the same text, 0 for nothing alike."""
-    shared = len(one.runs & other.runs)
-    return shared / (len(one.runs) + len(other.runs) - shared) if shared else 0.0
+    mine, its = _comparable(one, other)
+    shared = len(mine & its)
+    return shared / (len(mine) + len(its) - shared) if shared else 0.0
 
 
 def containment(one: Print, other: Print) -> float:
     """Share of the shorter text's runs that the longer one has: 1 when it is a part of it."""
-    shared = len(one.runs & other.runs)
-    return shared / min(len(one.runs), len(other.runs)) if shared else 0.0
+    mine, its = _comparable(one, other)
+    shared = len(mine & its)
+    return shared / min(len(mine), len(its)) if shared else 0.0
 
 
 def is_double(one: Print, other: Print) -> bool:
@@ -114,6 +119,15 @@ def is_double(one: Print, other: Print) -> bool:
 def is_copy(one: Print, other: Print) -> bool:
     """Of two newsrooms: the same text with small edits, or a part of it."""
     return jaccard(one, other) >= _COPY or containment(one, other) >= _PART
+
+
+def _comparable(one: Print, other: Print) -> tuple[frozenset[int], frozenset[int]]:
+    """Of both the hashes up to where the shorter sample ends: beyond, one of them may have runs that weren't kept."""
+    ends = [max(story.runs) for story in (one, other) if len(story.runs) == COMPARED]
+    if not ends:
+        return one.runs, other.runs
+    mine, its = (frozenset(run for run in story.runs if run <= min(ends)) for story in (one, other))
+    return mine, its
 
 
 def _bare(content: Content) -> str:

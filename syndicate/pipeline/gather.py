@@ -17,6 +17,7 @@ from syndicate.domain.article import (
     CHURN_LIMIT,
     Article,
     ArticleState,
+    Content,
     Edit,
     article_id,
     content_hash,
@@ -41,8 +42,8 @@ from syndicate.domain.source import (
     still_failing,
     suspension,
 )
-from syndicate.pipeline.likeness import find_likeness, heir_of, note_likeness
-from syndicate.pipeline.pictures import YOUNG, Album, with_pictures
+from syndicate.pipeline.likeness import Prints, find_likeness, foresee, heir_of, note_likeness, says_the_same
+from syndicate.pipeline.pictures import YOUNG, Album, Round, credited, still_lacking, with_pictures
 from syndicate.ports import Source
 from syndicate.store import articles, changes, editions, files, jobs, likeness, sources
 from syndicate.store.db import Database
@@ -50,7 +51,7 @@ from syndicate.store.sources import SourceState
 
 FIRST_IMPORT = 200  # newest articles that a first import brings
 _PATIENT_IMPORT = timedelta(hours=24)  # a feed that is always malformed counts as imported after this
-_CHUNK = 60  # articles a transaction
+_CHUNK, _CHUNK_TEXT = 60, 150_000  # articles a transaction, and characters of theirs: long texts take longer
 log = structlog.get_logger()
 _YOUNG_ONES = 50  # stories whose pictures are looked at between two of their own edits
 
@@ -87,6 +88,7 @@ class _Look:
     now: datetime
     since: datetime | None = None  # of a channel that is new to us: what is older than the source here is no news
     taken: set[str] = field(default_factory=set)  # ids of articles that a story of this look is
+    prints: Prints = field(default_factory=Prints)  # made ahead of the transaction
 
 
 async def gather_source(
@@ -103,7 +105,8 @@ async def gather_source(
     gathered = await _look_at(source, config, state, now=now)
     found, left_out = _wanted(gathered.articles, state)
     await asyncio.to_thread(_keep_pictures, found, album.folder)
-    found, missing = await with_pictures(db, config, found, album, now=now)
+    tour = Round()
+    found, missing = await with_pictures(db, config, found, album, tour, now=now)
     gathered = replace(gathered, problems=(*gathered.problems, *missing))
     report = GatherReport(
         source=config.name,
@@ -121,8 +124,9 @@ async def gather_source(
         since=first if gathered.importing and state.imported else None,
     )
     last = await _take_over(db, look, found, gathered, report)
+    ahead = await _with_prints(db, look, last)
     async with db.write() as connection:
-        await _take_chunk(connection, look, last, report)
+        await _take_chunk(connection, ahead, last, report)
         await _withdraw_gone(connection, look, gathered.gone, report)
         latest = await articles.latest(connection, limit=RECENT, source=config.name)
         recent = [article.content.published for article in latest]
@@ -131,7 +135,8 @@ async def gather_source(
             after = replace(after, imported=await _has_waited(connection, config, now=now))
         await sources.save(connection, after)
         await likeness.forget_before(connection, now - WINDOW)
-    await _look_at_pictures(db, look, album, report)
+    if gathered.look is not Look.FAILED:
+        await _look_at_pictures(db, look, album, tour, report)
     return report
 
 
@@ -145,15 +150,20 @@ async def _look_at(source: Source, config: SourceConfig, state: SourceState, *, 
         return Gathered(look=Look.FAILED, fault=Fault.HARD, problem=problem)
 
 
-async def _look_at_pictures(db: Database, look: _Look, album: Album, report: GatherReport) -> None:
-    """Young stories that this look didn't show may have a new picture all the same."""
+async def _look_at_pictures(db: Database, look: _Look, album: Album, tour: Round, report: GatherReport) -> None:
+    """Of stories that this look didn't show: young ones may have a new picture, others wait for their first."""
+    lacking = await still_lacking(db, look.config.name, now=look.now)
     async with db.read() as connection:
         latest = await articles.latest(connection, limit=_YOUNG_ONES, source=look.config.name)
+        waiting = await articles.by_ids(connection, lacking)
     young = [a for a in latest if a.state is ArticleState.PUBLISHED and look.now - a.content.published <= YOUNG]
-    shown = [FoundArticle(key=a.source_key, content=a.content) for a in young if a.id not in look.taken]
-    dressed, _ = await with_pictures(db, look.config, shown, album, now=look.now)
+    unseen = {a.id: a for a in (*young, *waiting.values()) if a.id not in look.taken}
+    shown = [FoundArticle(key=a.source_key, content=a.content) for a in unseen.values()]
+    dressed, _ = await with_pictures(db, look.config, shown, album, tour, now=look.now)
     pairs = zip(shown, dressed, strict=True)
-    changed = {after.key: after for before, after in pairs if before.content != after.content}
+    changed = {after.key: after for before, after in pairs if before.content != _credited(after.content, look)}
+    if not changed:
+        return
     async with db.write() as connection:
         ids = await articles.known(connection, look.config.name, changed)
         standing = await articles.by_ids(connection, ids.values())
@@ -179,20 +189,42 @@ async def _take_over(
         async with db.write() as connection:
             for old, new in gathered.moved.items():
                 await _rename(connection, look, old, new)
-    ordered = sorted(found, key=lambda story: (story.content.published, story.key))
-    chunks = [ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK)] or [[]]
+    chunks = _chunks(sorted(found, key=lambda story: (story.content.published, story.key)))
     for chunk in chunks[:-1]:
+        ahead = await _with_prints(db, look, chunk)
         async with db.write() as connection:
-            await _take_chunk(connection, look, chunk, report)
+            await _take_chunk(connection, ahead, chunk, report)
     return chunks[-1]
+
+
+def _chunks(stories: Sequence[FoundArticle]) -> list[list[FoundArticle]]:
+    """What one transaction takes; always at least one chunk."""
+    chunks: list[list[FoundArticle]] = [[]]
+    for story in stories:
+        size = sum(len(one.content.body_html) for one in (*chunks[-1], story))
+        if chunks[-1] and (len(chunks[-1]) == _CHUNK or size > _CHUNK_TEXT):
+            chunks.append([])
+        chunks[-1].append(story)
+    return chunks
+
+
+async def _with_prints(db: Database, look: _Look, chunk: Sequence[FoundArticle]) -> _Look:
+    """The look with the prints of what these stories say anew, and of what they will be compared with."""
+    async with db.read() as connection:
+        ids, standing = await _known(connection, look, chunk)
+    said: list[Content] = []
+    for story in chunk:
+        held = _same(story, ids, standing, look)
+        shown = merged(held.content, story.content) if held else story.content
+        if held is None or not says_the_same(held.content, shown):
+            said.append(shown)
+    return replace(look, prints=await foresee(db, said, now=look.now))
 
 
 async def _take_chunk(
     connection: AsyncConnection, look: _Look, chunk: Sequence[FoundArticle], report: GatherReport
 ) -> None:
-    names = [name for story in chunk for name in (story.key, *story.aliases)]
-    ids = await articles.known(connection, look.config.name, names)
-    standing = await articles.by_ids(connection, set(ids.values()))
+    ids, standing = await _known(connection, look, chunk)
     before = report.changed
     for story in chunk:
         taken = await _take_story(connection, look, story, _same(story, ids, standing, look), report)
@@ -200,6 +232,15 @@ async def _take_chunk(
         look.taken.add(taken.id)
     if report.changed > before:
         await ask_for_publishing(connection, now=look.now)
+
+
+async def _known(
+    connection: AsyncConnection, look: _Look, chunk: Sequence[FoundArticle]
+) -> tuple[dict[str, str], dict[str, Article]]:
+    """By all their names: which articles these stories may be, and how those stand."""
+    names = [name for story in chunk for name in (story.key, *story.aliases)]
+    ids = await articles.known(connection, look.config.name, names)
+    return ids, await articles.by_ids(connection, set(ids.values()))
 
 
 async def ask_for_publishing(connection: AsyncConnection, *, now: datetime) -> None:
@@ -245,7 +286,8 @@ async def _take_story(
 async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle, report: GatherReport) -> Article:
     """A story we have never seen."""
     identifier = await _free_id(connection, look.config.name, story.key)
-    found = await find_likeness(connection, look.config.name, story.content, now=look.now)
+    content = _credited(story.content, look)
+    found = await find_likeness(connection, look.config.name, content, look.prints, now=look.now)
     old = look.first_import or (look.since is not None and story.content.published < look.since)
     article = Article(
         id=identifier,
@@ -253,7 +295,7 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
         source=look.config.name,
         source_key=story.key,
         version=1,
-        content=story.content,
+        content=content,
         edit=Edit.FIRST,
         state=ArticleState.PUBLISHED,
         first_seen=look.now,
@@ -262,7 +304,7 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
         changed_at=look.now,
         announced=not old or look.config.first_import_mail,
     )
-    await articles.add(connection, article, digest=content_hash(story.content))
+    await articles.add(connection, article, digest=content_hash(content))
     await note_likeness(connection, article, found, now=look.now)
     report.published += 1
     return await _log(connection, article, ChangeKind.PUBLISHED, report)
@@ -272,7 +314,7 @@ async def _revise(
     connection: AsyncConnection, look: _Look, story: FoundArticle, held: Article, report: GatherReport
 ) -> Article:
     """A story we have: edited, back again, or just as it was."""
-    shown = merged(held.content, story.content)
+    shown = _credited(merged(held.content, story.content), look)
     digest, churn = await articles.held_hash(connection, held.id)
     new_digest = content_hash(shown)
     if held.state is ArticleState.WITHDRAWN:
@@ -290,12 +332,18 @@ async def _revise(
     content = next_content(held.content, shown, edit, now=look.now)
     loud = look.now if kind is ChangeKind.CORRECTED else held.loud_at
     version = held.version + 1
-    held = replace(held, version=version, content=content, edit=edit, changed_at=look.now, loud_at=loud)
+    before, held = held, replace(held, version=version, content=content, edit=edit, changed_at=look.now, loud_at=loud)
     await articles.add_version(connection, held, digest=new_digest, churn=churn)
-    found = await find_likeness(connection, look.config.name, content, now=look.now, held=held)
-    await note_likeness(connection, held, found, now=look.now)
+    if not says_the_same(before.content, content):
+        found = await find_likeness(connection, held.source, content, look.prints, now=look.now, held=held)
+        await note_likeness(connection, held, found, now=look.now)
     report.updated += 1
     return await _log(connection, held, kind, report)
+
+
+def _credited(content: Content, look: _Look) -> Content:
+    """By the operator's word on pictures without a name, once it is sure which channel's picture it is."""
+    return credited(content, required=look.config.credit_required)
 
 
 async def _withdraw_gone(connection: AsyncConnection, look: _Look, gone: frozenset[str], report: GatherReport) -> None:

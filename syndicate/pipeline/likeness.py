@@ -3,11 +3,12 @@
 A double posting (the same newsroom posts a story twice) is gathered like any other story and linked to the first
 posting. It stands in feeds, as it does on the newsroom's own site; who is told of the first posting, by mail or push,
 is not told of the double. Copies at other sources are linked and otherwise left alone. Links are made in the
-transaction of the change they belong to.
+transaction of the change they belong to; what takes time, reading the texts, is done before it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from syndicate.domain.article import Article, ArticleState, Content
 from syndicate.domain.likeness import WINDOW, Link, LinkKind, Print, is_copy, is_double, print_of, sketch
 from syndicate.store import articles, likeness
+from syndicate.store.db import Database
+from syndicate.store.likeness import CANDIDATES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,24 +39,69 @@ class Kin:
     also_at: tuple[Article, ...]  # of other sources, those that are published
 
 
+@dataclass(frozen=True)
+class Prints:
+    """What is known of texts already: to read a long one takes a tenth of a second, too long for a transaction."""
+
+    made: dict[tuple[str, datetime, str, str], Print] = field(default_factory=dict)
+
+    async def make(self, contents: Iterable[Content]) -> None:
+        """In a thread, each text once."""
+        new = [content for content in contents if _text_of(content) not in self.made]
+        self.made.update(await asyncio.to_thread(lambda: {_text_of(one): print_of(one) for one in new}))
+
+    def of(self, content: Content) -> Print:
+        """Made on the spot for what nobody foresaw: a text that another source brought in the same moment."""
+        text = _text_of(content)
+        if text not in self.made:
+            self.made[text] = print_of(content)
+        return self.made[text]
+
+
+def says_the_same(one: Content, other: Content) -> bool:
+    """True when nothing that stories are compared by differs: such an edit makes and takes back no links."""
+    return _text_of(one) == _text_of(other)
+
+
+async def foresee(db: Database, stories: Sequence[Content], *, now: datetime) -> Prints:
+    """Reads stories and all that they will be compared with, while nobody waits for a transaction to end."""
+    prints = Prints()
+    await prints.make(stories)
+    found: set[str] = set()
+    async with db.read() as connection:
+        for story in stories:
+            hashes = sketch(prints.of(story))
+            found.update(await likeness.candidates(connection, hashes, since=now - WINDOW, besides=""))
+        others = await articles.by_ids(connection, found) if found else {}
+    await prints.make(one.content for one in others.values())
+    return prints
+
+
 async def find_likeness(
-    connection: AsyncConnection, source: str, content: Content, *, now: datetime, held: Article | None = None
+    connection: AsyncConnection,
+    source: str,
+    content: Content,
+    prints: Prints,
+    *,
+    now: datetime,
+    held: Article | None = None,
 ) -> Likeness:
     """Compares a story with those of the last 14 days. `held` is the article that it is a new version of, if any.
 
     Only a new story can be a double posting: an edit doesn't take back what was announced.
     """
-    story = print_of(content)
+    story = prints.of(content)
     hashes = sketch(story)
     linked = await _linked_copies(connection, held.id) if held else frozenset()
     found = await likeness.candidates(connection, hashes, since=now - WINDOW, besides=held.id if held else "")
     others = await _compared(connection, found, linked)
-    copies = {one.id for one in others if one.source != source and is_copy(story, print_of(one.content))}
+    alike = {one.id for one in others if one.source != source and is_copy(story, prints.of(one.content))}
+    same_house = [one for one in others if one.source == source and is_double(story, prints.of(one.content))]
     return Likeness(
         hashes=hashes,
-        double="" if held else _first_posting(story, [one for one in others if one.source == source]),
-        copies=tuple(sorted(copies - linked)),
-        gone=tuple(sorted(linked - copies)),
+        double="" if held else _earliest(same_house),
+        copies=tuple(sorted(alike - linked)),
+        gone=tuple(sorted(linked.intersection(one.id for one in others) - alike)),
     )
 
 
@@ -101,10 +149,9 @@ async def firsts_of(connection: AsyncConnection, identifiers: Iterable[str]) -> 
 
 
 async def _compared(connection: AsyncConnection, found: list[str], linked: frozenset[str]) -> list[Article]:
-    """What stands of the candidates, and all that is linked already."""
-    if not found and not linked:
-        return []
-    standing = await articles.by_ids(connection, {*found, *linked})
+    """What stands of the candidates, and what is linked already; of a text that everybody carries only so many."""
+    wanted = {*found, *sorted(linked)[:CANDIDATES]}
+    standing = await articles.by_ids(connection, wanted) if wanted else {}
     return [one for one in standing.values() if one.state is ArticleState.PUBLISHED or one.id in linked]
 
 
@@ -113,7 +160,11 @@ async def _linked_copies(connection: AsyncConnection, identifier: str) -> frozen
     return frozenset(link.other_than(identifier) for link in links if link.kind is LinkKind.COPY)
 
 
-def _first_posting(story: Print, others: list[Article]) -> str:
-    """The earliest of a newsroom's stories of which this one is a double posting; "" for none."""
-    firsts = [one for one in others if is_double(story, print_of(one.content))]
-    return min(firsts, key=lambda one: (one.first_seen, one.id)).id if firsts else ""
+def _earliest(postings: list[Article]) -> str:
+    """Which of a newsroom's postings of one story is the first; "" for none."""
+    return min(postings, key=lambda one: (one.first_seen, one.id)).id if postings else ""
+
+
+def _text_of(content: Content) -> tuple[str, datetime, str, str]:
+    """All that a print is made from."""
+    return content.title, content.published, content.dateline, content.body_html

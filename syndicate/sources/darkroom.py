@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from syndicate.domain.source import Media
@@ -10,6 +10,7 @@ from syndicate.jail import Jail, JailFailure
 from syndicate.net.client import PICTURE, Client, FetchFailed
 
 WIDTHS = (1600, 640)  # pixels: twice a page's text column, and a mail's
+_CAPS = replace(PICTURE, total_seconds=8.0)  # news doesn't wait longer; the pause before our turn isn't counted
 _ACCEPT = "image/jpeg, image/png, image/webp, image/gif;q=0.8, */*;q=0.1"
 
 
@@ -21,6 +22,7 @@ class Shot:
     etag: str = ""
     last_modified: str = ""
     problem: str = ""
+    host_trouble: bool = False  # the problem says nothing about this picture: the host's others would fare no better
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,23 +32,24 @@ class Darkroom:
     client: Client
     jail: Jail
 
-    async def fetch(self, url: str, *, etag: str = "", last_modified: str = "") -> Shot:
+    async def fetch(self, url: str, *, obey_robots: bool, etag: str = "", last_modified: str = "") -> Shot:
         """Asks the newsroom for a picture, or whether it is still the same. Never raises for what it answers."""
         headers = {"Accept": _ACCEPT}
         headers |= {"If-None-Match": etag} if etag else {}
         headers |= {"If-Modified-Since": last_modified} if last_modified else {}
-        answer = await self.client.fetch("GET", url, headers=headers, caps=PICTURE)
+        answer = await self.client.fetch("GET", url, headers=headers, caps=_CAPS, obey_robots=obey_robots)
         if isinstance(answer, FetchFailed):
-            return Shot(problem=f"could not be fetched: {answer.safe_words}")
+            return Shot(problem=f"could not be fetched: {answer.safe_words}", host_trouble=_is_of_host(answer))
         if answer.status == 304 and (etag or last_modified):
             return Shot(etag=etag, last_modified=last_modified)
         if answer.status != 200:
-            return Shot(problem=f"could not be fetched: the site answered {answer.status}")
+            busy = answer.status == 429 or answer.status >= 500
+            return Shot(problem=f"could not be fetched: the site answered {answer.status}", host_trouble=busy)
         made = await develop(self.jail, answer.body)
         if isinstance(made, str):
             return Shot(problem=f"can't be used: {made}")
-        stamps = (answer.headers.get(name, "") for name in ("etag", "last-modified"))
-        return Shot(media=made, **dict(zip(("etag", "last_modified"), stamps, strict=True)))
+        told = answer.headers
+        return Shot(media=made, etag=told.get("etag", ""), last_modified=told.get("last-modified", ""))
 
 
 async def develop(jail: Jail, raw: bytes) -> tuple[Media, ...] | str:
@@ -70,6 +73,12 @@ def held(media: tuple[Media, ...]) -> dict[str, Any]:
         "height": wide.height,
         "size_bytes": len(wide.body),
     }
+
+
+def _is_of_host(failed: FetchFailed) -> bool:
+    """The host is away or wants to be left alone. An answer that was begun and not ended is the picture's fault."""
+    silent = failed.status is None and failed.kind in ("connect", "tls", "timeout", "protocol")
+    return silent or failed.kind == "asked_to_wait"
 
 
 def _media(payload: bytes, value: Mapping[str, object]) -> list[Media]:

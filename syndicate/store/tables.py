@@ -106,7 +106,7 @@ articles = Table(
     Column("seq", BigInteger, nullable=False),  # of its latest change
     Column("changed_at", Instant, nullable=False),
     Column("loud_at", Instant),  # last corrected or withdrawn
-    Column("announced", Boolean, nullable=False),  # False: came with a first import, or is a double posting
+    Column("announced", Boolean, nullable=False),  # False: came with a first import
     Column("churn", Integer, nullable=False),  # edits in a row that left the dates alone
     Column("note", Text, nullable=False),
     UniqueConstraint("source", "source_key"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syndicate.domain.likeness import (
+    COMPARED,
     IN_COMMON,
     SKETCH,
     Print,
@@ -18,8 +19,8 @@ from syndicate.domain.likeness import (
     print_of,
     sketch,
 )
-from tests.factories import NOW, make_content
-from tests.wire import AGENCY, ANOTHER, OWN_REPORT, edited, html
+from tests.factories import make_content
+from tests.wire import AGENCY, ANOTHER, OWN_REPORT, edited, html, long_text
 
 _TEXTS = st.lists(st.sampled_from(["air", "sungai", "warga", "tanggul", "desa", "pasar", "kebun"]), max_size=80)
 COPIES = {
@@ -53,6 +54,26 @@ def test_a_copy_or_a_part_of_it_is_found_and_confirmed(paragraphs: tuple[str, ..
     assert in_common(original, copy) >= IN_COMMON
     assert is_copy(original, copy)
     assert is_copy(copy, original)
+
+
+@pytest.mark.parametrize("part", [slice(0, 50), slice(50, 100), slice(30, 60)], ids=["first", "second", "a third"])
+def test_a_part_of_a_long_text_is_found_wherever_it_stood(part: slice) -> None:
+    text = long_text(100)
+    whole, some = told(*text), told(*text[part])
+
+    assert in_common(whole, some) >= IN_COMMON
+    assert is_copy(whole, some)
+    assert is_copy(some, whole)
+
+
+def test_long_texts_are_compared_by_a_fair_sample() -> None:
+    text, other = long_text(100), long_text(100, seed=2)
+    whole, mixed = told(*text), told(*text[:75], *other[:25])
+
+    assert len(whole.runs) == len(mixed.runs) == COMPARED
+    assert jaccard(whole, mixed) == pytest.approx(75 / 125, abs=0.05)
+    assert not is_copy(whole, mixed)
+    assert jaccard(whole, told(*other)) < 0.01
 
 
 @pytest.mark.parametrize("paragraphs", [OWN_REPORT, ANOTHER], ids=["the same event", "another matter"])
@@ -138,9 +159,4 @@ def test_a_part_shares_every_hash_of_the_whole_that_is_its_own(words: list[str],
     start = data.draw(st.integers(0, len(words)))
     whole, part = told(" ".join(words)), told(" ".join(words[start:]))
 
-    assert {h for h in sketch(whole) if h in set(map(hash_of, part.runs))} <= set(sketch(part))
-
-
-def hash_of(run: str) -> int:
-    (number,) = sketch(Print(title="", published=NOW, runs=frozenset({run}), figures=frozenset()))
-    return number
+    assert {number for number in sketch(whole) if number in part.runs} <= set(sketch(part))

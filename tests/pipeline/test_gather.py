@@ -1,19 +1,23 @@
 """Source → versions and the change log: every story once, its edits by how much they matter, nothing lost."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from syndicate.domain.article import CHURN_LIMIT, Article, ArticleState, article_id
+from syndicate.domain.article import CHURN_LIMIT, Article, ArticleState, Content, article_id
 from syndicate.domain.change import Change
 from syndicate.domain.edition import EditionState
+from syndicate.domain.likeness import Print, print_of
 from syndicate.domain.source import Look, Media, Memory
 from syndicate.jail import Jail
 from syndicate.net.client import Client
 from syndicate.net.guard import Allowed
 from syndicate.pipeline import gather as step
+from syndicate.pipeline import likeness as comparing
 from syndicate.pipeline.gather import FIRST_IMPORT, GatherReport, gather_source
 from syndicate.pipeline.pictures import Album
 from syndicate.sources.darkroom import Darkroom
@@ -21,6 +25,7 @@ from syndicate.store import articles, changes, editions, jobs, sources
 from syndicate.store.db import Database
 from syndicate.store.sources import SourceState
 from tests.factories import NOW, SITE, ScriptedSource, SetClock, make_config, make_edition
+from tests.wire import AGENCY, OWN_REPORT, html, long_text
 
 
 class Room:
@@ -355,6 +360,71 @@ async def test_memory_is_never_ahead_of_the_stories(room: Room, monkeypatch: pyt
     assert (await room.state()).memory != before.memory
 
 
+async def test_no_text_is_read_for_likeness_while_others_wait_for_the_database(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = long_text(10)
+    for number in range(3):
+        room.source.publish(f"lama{number}", body_html=html(*text), published=NOW + timedelta(seconds=number))
+    await room.look()
+    writing, reads = [], []
+    real_write = room.db.write
+
+    @asynccontextmanager
+    async def write() -> AsyncIterator[Any]:  # whether a transaction is open can't be seen from outside
+        async with real_write() as connection:
+            writing.append(1)
+            yield connection
+            writing.pop()
+
+    def reading(content: Content) -> Print:
+        reads.append(len(writing))
+        return print_of(content)
+
+    monkeypatch.setattr(room.db, "write", write)
+    monkeypatch.setattr(comparing, "print_of", reading)
+    room.source.edit("lama1", body_html=html(*text, OWN_REPORT[0]))
+    for number in range(3):
+        room.source.publish(f"baru{number}", body_html=html(*text), title=f"Lain {number}")
+    report = await room.look()
+
+    assert (report.published, report.updated) == (3, 1)
+    assert len(reads) >= 4
+    assert set(reads) == {0}
+
+
+async def test_an_edit_that_leaves_the_text_alone_is_not_compared_again(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.source.publish("a", body_html=html(*AGENCY))
+    await room.look()
+    read: list[Content] = []
+    monkeypatch.setattr(comparing, "print_of", read.append)  # what a look reads can't be seen from outside
+    room.source.edit("a", tags=("banjir",))
+    report = await room.look()
+
+    assert (report.updated, read) == (1, [])
+
+
+async def test_a_transaction_takes_only_so_much_text(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        body = html(*long_text(250, seed=number))
+        room.source.publish(f"k{number}", body_html=body, published=NOW + timedelta(seconds=number))
+    real, calls = step._take_story, []
+
+    async def breaks(*args: Any) -> Article:  # a crash inside the last transaction can't be had from outside
+        calls.append(args)
+        if len(calls) == 3:
+            raise RuntimeError("power cut")
+        return await real(*args)
+
+    monkeypatch.setattr(step, "_take_story", breaks)
+    with pytest.raises(RuntimeError, match="power cut"):
+        await room.look()
+
+    assert len(await room.log()) == 2
+
+
 async def test_a_source_gets_back_what_it_wanted_remembered(room: Room) -> None:
     await room.look()
     room.source.next_look(memory=None)
@@ -415,7 +485,7 @@ async def test_a_source_that_is_gone_for_good_is_suspended(room: Room) -> None:
     room.source.fail(suspend=True)
     await room.look()
     async with room.db.read() as connection:
-        assert await sources.due(connection, ["lintas"], now=NOW + timedelta(days=9)) == []
+        assert await sources.due(connection, [make_config()], now=NOW + timedelta(days=9)) == []
 
 
 async def test_pictures_are_on_disk_and_noted(room: Room) -> None:

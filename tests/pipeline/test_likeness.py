@@ -8,11 +8,20 @@ import pytest
 
 from syndicate.domain.article import Article, ArticleState, article_id, content_hash
 from syndicate.domain.likeness import WINDOW, Link, LinkKind
-from syndicate.pipeline.likeness import Likeness, find_likeness, firsts_of, heir_of, kin_of, note_likeness
+from syndicate.pipeline.likeness import (
+    Likeness,
+    Prints,
+    find_likeness,
+    firsts_of,
+    heir_of,
+    kin_of,
+    note_likeness,
+)
 from syndicate.store import articles, likeness
 from syndicate.store.db import Database
+from syndicate.store.likeness import CANDIDATES
 from tests.factories import NOW, add_article, make_article
-from tests.wire import AGENCY, ANOTHER, OWN_REPORT, edited, html
+from tests.wire import AGENCY, ANOTHER, OWN_REPORT, edited, html, long_text
 
 
 class Desk:
@@ -30,7 +39,7 @@ class Desk:
             | changes,
         )
         async with self.db.write() as connection:
-            found = await find_likeness(connection, source, story.content, now=self.now)
+            found = await find_likeness(connection, source, story.content, Prints(), now=self.now)
             story = await add_article(connection, story)
             await note_likeness(connection, story, found, now=self.now)
         return story
@@ -41,7 +50,7 @@ class Desk:
         async with self.db.write() as connection:
             held = await articles.get(connection, story.id)
             assert held is not None
-            found = await find_likeness(connection, story.source, content, now=self.now, held=held)
+            found = await find_likeness(connection, story.source, content, Prints(), now=self.now, held=held)
             after = replace(held, version=held.version + 1, content=content)
             await articles.add_version(connection, after, digest=content_hash(content), churn=0)
             await note_likeness(connection, after, found, now=self.now)
@@ -101,6 +110,22 @@ async def test_copies_at_other_sources_are_linked_both_ways(desk: Desk, paragrap
 
     link = Link(article_id=copy.id, other_id=first.id, kind=LinkKind.COPY, at=desk.now)
     assert await desk.links(copy) == await desk.links(first) == [link]
+
+
+async def test_the_second_half_of_a_long_story_at_another_source_is_linked(desk: Desk) -> None:
+    text = long_text(80)
+    first = await desk.take(1, *text)
+
+    half = await desk.take(2, *text[40:], source="lain")
+
+    assert [link.article_id for link in await desk.links(first)] == [half.id]
+
+
+async def test_of_a_text_that_everybody_carries_only_the_likest_are_linked(desk: Desk) -> None:
+    for number in range(CANDIDATES + 3):
+        last = await desk.take(number, *AGENCY, source=f"koran-{number}")
+
+    assert len(await desk.links(last)) == CANDIDATES
 
 
 async def test_another_report_or_an_old_story_is_not_linked(desk: Desk) -> None:

@@ -1,8 +1,9 @@
 """Lead pictures of newsrooms: fetched through the guard, made anew, kept, and never in the way of a story."""
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from PIL import Image
 
 from syndicate.domain.article import Article, Picture
-from syndicate.domain.source import Media
+from syndicate.domain.source import Look, Media, Relation
 from syndicate.jail import Jail
 from syndicate.net.client import Client
 from syndicate.net.guard import Allowed
+from syndicate.net.polite import Politeness
 from syndicate.pipeline.gather import GatherReport, gather_source
 from syndicate.pipeline.pictures import Album
 from syndicate.sources.darkroom import Darkroom
@@ -47,9 +49,25 @@ class Newsroom:
             self.db, make_config(**config), self.source, site=SITE, album=self.album, chance=0.5, now=now
         )
 
-    def publish(self, key: str = "a", path: str = "/foto.jpg", **picture: Any) -> None:
+    def publish(self, key: str = "a", path: str = "/foto.jpg", *, minutes_ago: int = 1, **picture: Any) -> None:
         lead = Picture(**{"url": self.site.url(path), "caption": "Pasar pagi", "credit": "Antara"} | picture)
-        self.source.publish(key, picture=lead, published=NOW - timedelta(minutes=1))
+        self.source.publish(key, picture=lead, published=NOW - timedelta(minutes=minutes_ago))
+
+    def says_nothing_new(self) -> None:
+        """As a newsroom that answers 304 from now on."""
+        self.source.stories.clear()
+
+    def asked(self) -> list[str]:
+        """What was asked for since the last time."""
+        paths = [heard.path for heard in self.site.requests]
+        self.site.requests.clear()
+        return paths
+
+    async def held(self) -> set[str]:
+        """Keys of the stories whose picture we hold."""
+        async with self.db.read() as connection:
+            found = await articles.latest(connection, limit=999, source="lintas")
+        return {one.source_key for one in found if one.content.picture and one.content.picture.media}
 
     async def story(self, key: str = "a") -> Article:
         async with self.db.read() as connection:
@@ -115,7 +133,7 @@ async def test_a_picture_changed_under_its_address_is_a_cosmetic_edit(newsroom: 
     newsroom.publish()
     await newsroom.look()
     before = await newsroom.picture()
-    newsroom.source.stories.clear()  # as after a 304: the look itself shows nothing
+    newsroom.says_nothing_new()
     newsroom.clock.forward(hours=1)
     await newsroom.look()
     serves(newsroom.site, "/foto.jpg", photo("red"), '"2"')
@@ -190,3 +208,182 @@ async def test_bytes_that_the_source_brought_are_not_asked_for(newsroom: Newsroo
     await newsroom.look()
 
     assert newsroom.site.requests == []
+
+
+def refuses(status: int) -> Callable[[Heard, Wire], Any]:
+    async def reply(_: Heard, wire: Wire) -> None:
+        await wire.respond(status)
+
+    return reply
+
+
+async def hangs_up(_: Heard, wire: Wire) -> None:
+    """The line goes dead without an answer."""
+
+
+@pytest.mark.parametrize(
+    "trouble", [refuses(503), refuses(429), refuses(500), hangs_up], ids=["503", "429", "500", "-"]
+)
+async def test_trouble_of_the_whole_host_is_no_failure_of_its_pictures(newsroom: Newsroom, trouble: Any) -> None:
+    for key in "abc":
+        newsroom.site.on(f"/{key}.jpg", trouble)
+        newsroom.publish(key, f"/{key}.jpg")
+    looks = 20
+    for _ in range(looks):
+        newsroom.clock.forward(hours=13)
+        await newsroom.look()
+    asked = newsroom.asked()
+    for key in "abc":
+        serves(newsroom.site, f"/{key}.jpg", photo())
+    await newsroom.look()
+
+    assert len(asked) == looks  # the first trouble ends the asking
+    assert await newsroom.held() == {"a", "b", "c"}
+
+
+async def test_a_picture_that_always_brings_trouble_keeps_no_other_waiting(newsroom: Newsroom) -> None:
+    newsroom.site.on("/baru.jpg", refuses(500))
+    serves(newsroom.site, "/lama.jpg", photo())
+    newsroom.publish("baru", "/baru.jpg")
+    newsroom.publish("lama", "/lama.jpg", minutes_ago=60)
+    for _ in range(2):
+        await newsroom.look()
+
+    assert newsroom.asked() == ["/baru.jpg", "/lama.jpg", "/baru.jpg"]
+    assert await newsroom.held() == {"lama"}
+
+
+async def test_a_failed_look_asks_for_no_pictures(newsroom: Newsroom) -> None:
+    newsroom.publish()
+    await newsroom.look()
+    newsroom.asked()
+    newsroom.source.fail()
+    await newsroom.look()
+
+    assert newsroom.asked() == []
+
+
+@dataclass
+class Hours:
+    """The loop's own clock, which a polite pause moves on, so that nobody has to wait for it."""
+
+    ahead: float = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.ahead += seconds
+        for _ in range(2):  # the loop calls what is due after what is ready
+            await asyncio.sleep(0)
+
+
+def pauses(newsroom: Newsroom, seconds: float, monkeypatch: pytest.MonkeyPatch) -> Newsroom:
+    """The same newsroom, which wants to be left alone for so long between two requests."""
+    loop, hours = asyncio.get_running_loop(), Hours()
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + hours.ahead)  # every timeout sees the pause, without its length
+    polite = Politeness(intervals={"127.0.0.1": seconds}, clock=loop.time, sleep=hours.sleep)
+    allowed = Allowed.parse([f"127.0.0.1:{newsroom.site.port}"])
+    darkroom = replace(newsroom.album.darkroom, client=Client(allowed=allowed, user_agent="Test/1", polite=polite))
+    return replace(newsroom, album=replace(newsroom.album, darkroom=darkroom))
+
+
+async def test_the_pause_that_a_site_asks_for_costs_no_picture(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = pauses(newsroom, 9.0, monkeypatch)
+    for key in "ab":
+        serves(slow.site, f"/{key}.jpg", photo())
+        slow.publish(key, f"/{key}.jpg")
+    report = await slow.look()
+
+    assert (await slow.held(), report.problems) == ({"a", "b"}, ())
+    await slow.album.darkroom.client.aclose()
+
+
+async def test_a_turn_that_does_not_come_is_left_for_the_next_look(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = pauses(newsroom, 61.0, monkeypatch)
+    for key, minutes_ago in (("a", 1), ("b", 2)):
+        serves(slow.site, f"/{key}.jpg", photo())
+        slow.publish(key, f"/{key}.jpg", minutes_ago=minutes_ago)
+    report = await slow.look()
+    early = await slow.held()
+    await slow.look()
+
+    assert (early, report.problems) == ({"a"}, ())
+    assert await slow.held() == {"a", "b"}
+    await slow.album.darkroom.client.aclose()
+
+
+async def test_old_stories_get_their_pictures_over_the_next_looks_the_newest_first(newsroom: Newsroom) -> None:
+    days = 24 * 60
+    for number in range(60):
+        serves(newsroom.site, f"/{number}.jpg", photo(size=(40, 30)))
+        newsroom.publish(f"k{number}", f"/{number}.jpg", minutes_ago=(number + 9) * days)
+    await newsroom.look()
+    newsroom.says_nothing_new()
+    newsroom.source.next_look(look=Look.UNCHANGED)
+    rounds = [newsroom.asked()]
+    for _ in range(3):
+        await newsroom.look()
+        rounds.append(newsroom.asked())
+
+    assert rounds == [[f"/{n}.jpg" for n in some] for some in (range(25), range(25, 50), range(50, 60), range(0))]
+    assert len(await newsroom.held()) == 60
+
+
+async def test_one_look_asks_for_25_pictures_be_they_of_new_stories_or_old(newsroom: Newsroom) -> None:
+    for number in range(60):
+        serves(newsroom.site, f"/{number}.jpg", photo(size=(40, 30)))
+    for number in range(30):
+        newsroom.publish(f"k{number}", f"/{number}.jpg", minutes_ago=9 * 24 * 60)
+    await newsroom.look()
+    newsroom.asked()
+    newsroom.says_nothing_new()
+    for number in range(30, 53):
+        newsroom.publish(f"k{number}", f"/{number}.jpg")
+    await newsroom.look()
+
+    assert len(newsroom.asked()) == 25
+
+
+@pytest.mark.parametrize("relation", list(Relation))
+async def test_robots_txt_is_asked_for_a_strangers_pictures_only(newsroom: Newsroom, relation: Relation) -> None:
+    async def rules(_: Heard, wire: Wire) -> None:
+        await wire.respond(200, b"User-agent: *\nDisallow: /foto", {"Content-Type": "text/plain"})
+
+    newsroom.site.on("/robots.txt", rules)
+    serves(newsroom.site, "/foto.jpg", photo())
+    newsroom.publish()
+    report = await newsroom.look(relation=relation)
+
+    is_stranger = relation is Relation.STRANGER
+    assert newsroom.asked() == (["/robots.txt"] if is_stranger else ["/foto.jpg"])
+    assert ("robots.txt keeps us out" in "".join(report.problems)) is is_stranger
+
+
+async def test_a_picture_without_a_name_stays_flagged_when_a_channel_that_shows_none_brings_an_edit(
+    newsroom: Newsroom,
+) -> None:
+    serves(newsroom.site, "/foto.jpg", photo())
+    fields = ("title", "body_html", "picture", "url", "authors", "sections", "tags", "summary")
+    newsroom.publish(credit="")
+    newsroom.source.edit("a", provenance=dict.fromkeys(fields, "page"))
+    await newsroom.look()
+    body = "<p>Teks yang sama sekali lain daripada yang sebelumnya.</p>"
+    newsroom.source.edit("a", body_html=body, picture=None, provenance=dict.fromkeys(fields, "feed"))
+    await newsroom.look()
+    content = (await newsroom.story()).content
+
+    assert content.body_html == body
+    assert content.picture is not None
+    assert content.flags == ("picture_uncredited",)
+
+
+async def test_the_flag_goes_when_the_name_comes(newsroom: Newsroom) -> None:
+    newsroom.publish(credit="", media="c" * 32)
+    await newsroom.look()
+    newsroom.publish(media="c" * 32)
+    await newsroom.look()
+
+    assert (await newsroom.story()).content.flags == ()
