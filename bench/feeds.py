@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
-from bench.figure import RUNS, BenchError, Row, Run, medians
+from bench.figure import RUNS, BenchError, Row, Run, against_peer
 from bench.newsroom import make_newsroom
 from bench.processes import SAID, free_port, program, running, wait_until
 
@@ -103,14 +103,9 @@ def _measure(name: str, *, fresh: bool) -> Row:
 
 
 def _row(name: str, runs: Sequence[Run], counted: str, server: _Server) -> Row:
-    mine, other = medians(runs)
-    assert other is not None
-    return Row(
-        name=name,
-        value=round(mine / other, 3),
+    return against_peer(
+        name,
         unit="× nginx",
-        ours=mine,
-        peer=other,
         peer_name=f"{_version()}, static, one worker",
         runs=runs,
         note=f"requests a second, wrk -t1 -c64 -d{_SECONDS}s, {len(server.body):,} bytes gzip; {counted}",

@@ -51,6 +51,20 @@ class Figure:
         return row.value <= float(bound) if sign == "≤" else row.value >= float(bound)
 
 
+def alone(name: str, *, unit: str, runs: Sequence[Run], note: str) -> Row:
+    """A figure without a peer: its value is what we reached."""
+    value, _ = medians(runs)
+    return Row(name=name, value=value, unit=unit, ours=value, peer=None, peer_name=None, runs=runs, note=note)
+
+
+def against_peer(name: str, *, unit: str, peer_name: str, runs: Sequence[Run], note: str) -> Row:
+    """A figure that says how many times the peer's result ours is."""
+    ours, peer = medians(runs)
+    assert peer is not None
+    value = round(ours / peer, 3)
+    return Row(name=name, value=value, unit=unit, ours=ours, peer=peer, peer_name=peer_name, runs=runs, note=note)
+
+
 def medians(runs: Iterable[Run]) -> tuple[float, float | None]:
     """Of ours and of the peer."""
     kept = list(runs)

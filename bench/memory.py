@@ -4,9 +4,8 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
-from bench.figure import RUNS, BenchError, Row, Run
+from bench.figure import RUNS, BenchError, Row, Run, alone
 from bench.newsroom import copy_sample
 from bench.processes import free_port, has_ended, pss_bytes, running, syndicate, tree, wait_until
 
@@ -24,14 +23,9 @@ def measure() -> Row:
         idle, busy = _one_start()
         runs.append(Run(ours=idle))
         busiest.append(busy)
-    value = median(run.ours for run in runs)
-    return Row(
-        name="idle-memory",
-        value=value,
+    return alone(
+        "idle-memory",
         unit="MB",
-        ours=value,
-        peer=None,
-        peer_name=None,
         runs=runs,
         note=f"PSS of the process tree, {_REST_SECONDS} s after 24 documents and 3 mails were delivered; "
         f"the most at any moment before, with the children that read stories: {max(busiest):.1f} MB",

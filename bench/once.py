@@ -5,10 +5,9 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
-from bench.figure import RUNS, BenchError, Row, Run
+from bench.figure import RUNS, BenchError, Row, Run, alone
 from bench.newsroom import make_newsroom
 from bench.processes import ROOT, syndicate
 
@@ -22,9 +21,8 @@ def measure() -> Row:
         if _jobs(command) == 0:
             raise BenchError("the first `syndicate once` found no story to take over")
         runs = [Run(ours=_idle_seconds(command)) for _ in range(RUNS + 2)]
-    value = median(run.ours for run in runs)
     note = "wall seconds of `syndicate once --json` as a new process that reports 0 jobs"
-    return Row(name="once-idle", value=value, unit="s", ours=value, peer=None, peer_name=None, runs=runs, note=note)
+    return alone("once-idle", unit="s", runs=runs, note=note)
 
 
 def _idle_seconds(command: Sequence[str]) -> float:

@@ -9,10 +9,11 @@ from typing import Any
 
 import trafilatura
 
-from bench.figure import RUNS, BenchError, Row, Run, medians
+from bench.figure import RUNS, BenchError, Row, Run, against_peer, medians
 from bench.newsroom import word
 from bench.processes import ROOT
 from syndicate.jail import Answer, Jail
+from syndicate.sources.read.body import GUARD
 from syndicate.sources.read.page import read_page
 from syndicate.sources.read.rules import load_rules
 
@@ -34,13 +35,9 @@ def measure_extract() -> Row:
     for _ in range(RUNS + 4):
         ours = _milliseconds(lambda: read_page(page.encode(), options))
         runs.append(Run(ours=ours, peer=_milliseconds(lambda: _trafilatura(page))))
-    middle, peer = medians(runs)
-    return Row(
-        name="page-extract",
-        value=round(middle / (peer or 1), 2),
+    return against_peer(
+        "page-extract",
         unit="× trafilatura",
-        ours=middle,
-        peer=peer,
         peer_name=f"trafilatura {trafilatura.__version__} alone, the same options",
         runs=runs,
         note=f"milliseconds for one page of {len(page):,} characters",
@@ -96,16 +93,7 @@ def _check(value: Any) -> None:
 
 
 def _trafilatura(page: str) -> object:
-    return trafilatura.extract(
-        page,
-        url=_URL,
-        output_format="html",
-        favor_precision=True,
-        include_comments=False,
-        include_formatting=True,
-        include_images=True,
-        include_links=True,
-    )
+    return trafilatura.extract(page, **GUARD)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

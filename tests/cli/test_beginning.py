@@ -53,7 +53,7 @@ def listening(body: bytes) -> Iterator[Heard]:
 
 def test_init_writes_what_check_and_once_accept(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "koran"
-    monkeypatch.setattr("sys.argv", ["syndicate"])  # as it is called by whoever has it on the path
+    monkeypatch.setattr("sys.argv", ["syndicate"])  # else its hints would name the command line of the test run
 
     made = cli("init", str(folder), "--title", "Kabar Lereng", "--site-url", "https://kabarlereng.example")
     monkeypatch.chdir(folder)
@@ -84,7 +84,9 @@ def test_init_reports_a_newsroom_that_can_not_be_reached_but_writes(cli: Cli, tm
     assert said.code == 1
     assert url in said.err
     assert len(said.err.splitlines()) == 1
-    assert f'url = "{url}"' in (tmp_path / "koran" / "config" / "syndicate.toml").read_text()
+    assert "`syndicate sources add URL` adds one" in said.err
+    assert "sources add URL" in said.out
+    assert "[[feeds]]" in (tmp_path / "koran" / "config" / "syndicate.toml").read_text()
     assert not (tmp_path / "koran" / "newsroom").exists()
 
 

@@ -47,9 +47,31 @@ def cleaned(markup: str, base: str = BASE) -> Cleaned:
             "<ul><li>Kartu tanda penduduk</li></ul>",
         ),
         ("<p>a</p><p>Baca juga: Pasar Ikan Pindah</p>", "<p>a</p>"),
+        ('<p>a</p><p><b>Simak Video:</b> <a href="/v">Panen</a></p>', "<p>a</p>"),
+        ('<p>a</p><p>Ikuti kami di <a href="https://news.google.com/publications/X">Google News</a>.</p>', "<p>a</p>"),
+        ('<div><span>Follow</span> <a href="https://whatsapp.com/channel/0029">Saluran</a></div>', ""),
+        (
+            '<p>Ia menulis di <a href="https://t.me/wali/7">Telegram</a>.</p>',
+            '<p>Ia menulis di <a href="https://t.me/wali/7">Telegram</a>.</p>',
+        ),
+        ("<p>Simak video itu sampai habis.</p>", "<p>Simak video itu sampai habis.</p>"),
+        ('<p>a</p><a rel="noopener sponsored" href="https://i.id/"><img src="/iklan.jpg"></a>', "<p>a</p>"),
+        # boxes that plugins and themes put into the text
+        (
+            '<div id="ez-toc-container" class="ez-toc-v2_0_69"><p>Daftar Isi</p><ul><li>A</li></ul></div><p>a</p>',
+            "<p>a</p>",
+        ),
+        ('<h2><span class="ez-toc-section" id="a">Air</span></h2><p>a</p>', "<h2>Air</h2><p>a</p>"),
+        ('<div id="toc_container" class="no_bullets"><p>Isi</p></div><p>a</p>', "<p>a</p>"),
+        ('<div class="gmr-related-post-onpost">Baca <a href="/x">Lain</a></div><p>a</p>', "<p>a</p>"),
+        (
+            '<div class="td-gallery-slide-top">1 dari 4</div><figure><img src="/a.jpg"></figure>',
+            '<figure><img src="https://koran.id/a.jpg"></figure>',
+        ),
         ("<p>Baca juga kitab suci setiap hari, katanya.</p>", "<p>Baca juga kitab suci setiap hari, katanya.</p>"),
         ("<p>Iklan rokok dilarang di sekolah.</p>", "<p>Iklan rokok dilarang di sekolah.</p>"),
         ("<p>a</p><p>&nbsp;</p><p></p><div> </div>", "<p>a</p>"),
+        ('<p>a</p><a href="/x"><div>Baca juga: Lain</div></a>', "<p>a</p>"),
         # shortcodes
         ('<p>[caption id="a" width="300"]Keterangan[/caption]</p>', "<p>Keterangan</p>"),
         ("<p>[vc_row][vc_column]Isi[/vc_column][/vc_row]</p>", "<p>Isi</p>"),
@@ -83,6 +105,11 @@ def cleaned(markup: str, base: str = BASE) -> Cleaned:
         ("<div>Satu</div><div>Dua</div>", "<p>Satu</p><p>Dua</p>"),
         ("<div>Satu<p>Dua</p>Tiga</div>", "<p>Satu</p><p>Dua</p><p>Tiga</p>"),
         ("<h1>J</h1><h6>K</h6>", "<h2>J</h2><h4>K</h4>"),
+        ("<h2><div>1</div><span>Serambi</span></h2>", "<h2>1 Serambi</h2>"),
+        (
+            '<figure><img src="/a.jpg"><figcaption><div> </div></figcaption></figure>',
+            '<figure><img src="https://koran.id/a.jpg"></figure>',
+        ),
         ("polos <b>tebal</b>", "<p>polos <b>tebal</b></p>"),
         ("<ul><li>a</li><li></li></ul>", "<ul><li>a</li></ul>"),
         (
@@ -216,6 +243,14 @@ def test_a_language_is_only_named_when_it_is_sure() -> None:
     )
     assert language_of("the man is in the house and that is it for the rest of the day") == "en"
     assert language_of("Persebaya 2, Arema 1") == ""
+
+
+def test_the_language_of_a_short_report_is_sure() -> None:
+    report = (
+        "Embung mulai terisi air setelah hujan dua hari. Petugas mengatakan air sudah cukup. Petani meminta"
+        " pintu air dibuka karena benih sudah siap. “Kalau hujan tetap turun, kami bisa tanam,” kata mereka."
+    )
+    assert language_of(report) == "id"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ Rules win where a page is made as they say and lose where a site bends its theme
 import html
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import trafilatura
 import trafilatura.external
@@ -26,6 +28,14 @@ _NO_TEXT = ["script", "style", "template", "svg"]
 _FIGURE_OR_TAG = re.compile(r"<figure>.*?</figure>|<[^>]*>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _FIRST_HEADING = re.compile(r"^\s*<h[2-4]>(.*?)</h[2-4]>\s*", re.DOTALL)
+GUARD: Mapping[str, Any] = {  # how trafilatura is asked; addresses stay as on the page, cleaning makes them absolute
+    "output_format": "html",
+    "favor_precision": True,
+    "include_comments": False,
+    "include_formatting": True,
+    "include_images": True,
+    "include_links": True,
+}
 _STRANGE = (ValueError, TypeError, AttributeError, LookupError, RecursionError, etree.LxmlError)
 
 trafilatura.external.jt_stoplist_init()  # else it reads a hundred files at the first page that needs them
@@ -98,17 +108,8 @@ def _paragraph_text(node: LexborNode) -> int:
 
 
 def _by_trafilatura(page: str) -> str:
-    """HTML whose addresses are as on the page: cleaning makes them absolute, in less time."""
     try:
-        found = trafilatura.extract(
-            page,
-            output_format="html",
-            favor_precision=True,
-            include_comments=False,
-            include_formatting=True,
-            include_images=True,
-            include_links=True,
-        )
+        found = trafilatura.extract(page, **GUARD)
     except _STRANGE:  # whatever a hostile page makes of it; the rule may do without
         return ""
     return _without_menus(found) if found else ""

@@ -44,16 +44,22 @@ _CONTAINERS = frozenset(["div", "section", "article", "main", "header", "footer"
 _TEXT_BLOCKS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote figure figcaption table tr hr pre dl"
 _BLOCKS = frozenset(_TEXT_BLOCKS.split()) | _CONTAINERS
 _TAG_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _RENAMED = {"h1": "h2", "h5": "h4", "h6": "h4"}
 _BOXES = re.compile(
-    r"(^|\s)(adsbygoogle|td-a-(ad|rec)\S*|td-adspot\S*|td_block_related\S*|sharedaddy|jp-relatedposts|addtoany\S*"
-    r"|code-block|wp-block-related\S*|post-views|heateor\S*|yarpp\S*|crp_related|rp4wp\S*|ez-toc-container|lwptoc"
+    r"(^|\s)(adsbygoogle|td-a-(ad|rec)\S*|td-adspot\S*|td_block_related\S*|td-gallery-slide-top|sharedaddy"
+    r"|jp-relatedposts|addtoany\S*|code-block|wp-block-related\S*|post-views|heateor\S*|yarpp\S*|crp_related|rp4wp\S*"
+    r"|gmr-(related|banner)\S*|ez-toc-container|lwptoc|toc_container|yoast-table-of-contents|wp-block-rank-math-toc-block"
     r"|kk-star-ratings|saboxplugin\S*|a2a_kit|mc4wp-form)(\s|$)"
 )
 _SET_ENTRY = re.compile(r"(\S+)(?:\s+(\d{1,6}(?:\.\d{1,3})?)[wx])?\s*(?:,|$)")
 _PLACEHOLDER = re.compile(r"^data:|(blank|placeholder|spacer|lazy|loading)[\w-]*\.(gif|png|svg|jpe?g)", re.IGNORECASE)
 _AD_LABEL = re.compile(r"[\W_]*(advertisements?|iklan|sponsor(ed)?|scroll (to|untuk) .{0,40})[\W_]*", re.IGNORECASE)
-_RELATED = re.compile(r"\W*((baca|simak|lihat|tonton) (juga|pula)|(read|see) also)\b\s*(?P<colon>:?)", re.IGNORECASE)
+_RELATED = re.compile(
+    r"\W*((baca|simak|lihat|tonton) (juga|pula|video)|(read|see) also)\b\s*(?P<colon>:?)", re.IGNORECASE
+)
+_INVITING = re.compile(r"\W*(ikuti|dapatkan|cek|simak|baca|(ber)?gabung|follow|join|get)\b", re.IGNORECASE)
+_OWN_CHANNEL = re.compile(r"https?://(news\.google\.com|(www\.)?whatsapp\.com/channel|t\.me)/")
 _KEPT_SHARE = 0.9  # of the text's letters; pointers, advertisements and frames don't count (gather.md §1.10)
 _LONGEST_RELATED = 300  # characters; a longer paragraph is the newsroom's prose
 _SHORTCODE = re.compile(
@@ -108,7 +114,7 @@ def clean(markup: str, *, base: str) -> Cleaned:
     root = _parsed(without_illegal(markup[:LARGEST_BODY]))
     protected = any("post-password-form" in form.get("class", "") for form in root.iter("form"))
     lost = _settle_pictures(root, base)
-    _drop(element for element in root.iterfind(".//*[@class]") if _BOXES.search(element.get("class", "")))
+    _drop(element for element in root.iterdescendants() if _is_box(element))
     link_embeds(root, base)
     _drop(root.iter(*_SILENT))
     _settle_links(root, base)
@@ -172,6 +178,11 @@ def _drop(unwanted: Iterable[HtmlElement]) -> None:
             element.drop_tree()
 
 
+def _is_box(element: HtmlElement) -> bool:
+    """What plugins and themes put into the text; some name it by class, some by id."""
+    return any(_BOXES.search(element.get(name, "")) for name in ("class", "id"))
+
+
 def _settle_pictures(root: HtmlElement, base: str) -> int:
     """Smileys become text, lazy pictures their true address; the rest goes. Returns how many addresses led nowhere."""
     lost = 0
@@ -207,8 +218,9 @@ def _best_of(source_set: str) -> str:
 
 
 def _is_no_picture(image: HtmlElement) -> bool:
-    """Pixels that count readers, and tagDiv's advertisements."""
-    return image.get("alt") == "spot_img" or {image.get("width"), image.get("height")} <= {"0", "1"}
+    """Pixels that count readers, tagDiv's advertisements, and pictures that lead to whoever paid for them."""
+    paid = any("sponsored" in link.get("rel", "").split() for link in image.iterancestors("a"))
+    return paid or image.get("alt") == "spot_img" or {image.get("width"), image.get("height")} <= {"0", "1"}
 
 
 def _settle_links(root: HtmlElement, base: str) -> None:
@@ -230,6 +242,7 @@ def _strip_shortcodes(root: HtmlElement) -> None:
 
 def _settle_blocks(root: HtmlElement) -> None:
     """Every run of text gets a paragraph of its own: the sanitiser drops `div`, and its lines would run together."""
+    _settle_headings(root)
     holders = _block_holders(root)
     for element in list(root.iter()):
         if str(element.tag) in _RENAMED:
@@ -240,6 +253,14 @@ def _settle_blocks(root: HtmlElement) -> None:
             _wrap_runs(element, holders)
         else:
             element.tag = "p"
+
+
+def _settle_headings(root: HtmlElement) -> None:
+    """A heading is one line: it can hold no paragraphs."""
+    for heading in root.iter(*_HEADINGS):
+        for inner in list(heading.iter(*_CONTAINERS)):
+            inner.tail = f" {inner.tail or ''}"
+            inner.drop_tag()
 
 
 def _block_holders(root: HtmlElement) -> set[HtmlElement]:
@@ -283,14 +304,18 @@ def _drop_lines(root: HtmlElement) -> int:
     holders = _block_holders(root)
     dropped = 0
     for element in reversed(list(root.iterdescendants())):
-        if element.tag not in _BLOCKS or element.tag in ("hr", "table", "tr") or element in holders:
+        if element.tag not in _BLOCKS or element.tag in ("hr", "table", "tr") or (element in holders and len(element)):
             continue
         text = one_line(element.text_content())
-        empty = not text and element.find(".//img") is None
-        unwanted = [element] if empty or _AD_LABEL.fullmatch(text[:80]) else _pointer(element, text)
+        unwanted = [element] if _is_empty(element) or _AD_LABEL.fullmatch(text[:80]) else _pointer(element, text)
         dropped += sum(_letters(one.text_content()) for one in unwanted)
         _drop(unwanted)
+    _drop(filter(_is_empty, root.iter("a")))
     return dropped
+
+
+def _is_empty(element: HtmlElement) -> bool:
+    return element.find(".//img") is None and not element.text_content().strip()
 
 
 def _pointer(element: HtmlElement, text: str) -> list[HtmlElement]:
@@ -298,13 +323,20 @@ def _pointer(element: HtmlElement, text: str) -> list[HtmlElement]:
 
     Without colon or link it may be a sentence of this story.
     """
-    hit = _RELATED.match(text) if len(text) <= _LONGEST_RELATED else None
-    if hit is None:
+    if len(text) > _LONGEST_RELATED:
         return []
+    hit = _RELATED.match(text)
+    if hit is None:
+        return [element] if _is_invitation(element, text) else []
     below = element.getnext() if hit.end() == len(text) else None
     if below is not None and below.tag in ("ul", "ol", "p") and _is_all_links(below):
         return [element, below]
     return [element] if hit["colon"] or element.find(".//a") is not None else []
+
+
+def _is_invitation(element: HtmlElement, text: str) -> bool:
+    """ "Ikuti Contoh Pos di Google News": a line that asks readers into a newspaper's channel elsewhere."""
+    return bool(_INVITING.match(text)) and any(_OWN_CHANNEL.match(link.get("href", "")) for link in element.iter("a"))
 
 
 def _is_all_links(element: HtmlElement) -> bool:

@@ -173,7 +173,7 @@ def from_rule(tree: LexborHTMLParser, rule: PageRule, url: str) -> Layer:
         updated=_time_at(tree, rule.updated),
         authors=_authors(_texts_at(tree, rule.author)),
         sections=_sections(_texts_at(tree, rule.sections)),
-        tags=_names(_texts_at(tree, rule.tags)),
+        tags=_names(text.lstrip("# ") for text in _texts_at(tree, rule.tags)),
         picture=_picture_at(tree, rule.picture, url),
         caption=_text_at(tree, rule.caption),
     )

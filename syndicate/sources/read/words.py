@@ -29,8 +29,10 @@ _UNDERNEATH = re.compile(
 )
 _LAST_LINES = 4
 _SMALL_WORDS = {
-    "id": "yang dan di dari dengan untuk pada ini itu dalam tidak akan oleh juga adalah ke para telah",
-    "en": "the and of to in is that for was with on as it by from are this be at has",
+    "id": "yang dan di dari dengan untuk pada ini itu dalam tidak akan oleh juga adalah ke para telah sudah kata karena"
+    " bisa ada atau saat kalau lebih kami mereka hingga setelah menjadi mengatakan tersebut",
+    "en": "the and of to in is that for was with on as it by from are this be at has had have were but not said they we"
+    " his their which after an or will who",
 }
 _SURE_WORDS, _SURE_TIMES = 8, 4
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
