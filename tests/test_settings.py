@@ -168,12 +168,13 @@ def tables_of_the_file() -> set[str]:
     return {name.split(".")[0] for name in TABLES if name not in ("", "select", "exclude")}
 
 
-@pytest.mark.parametrize("feed_url", [None, "https://contohpos.example/feed"])
-def test_what_init_writes_loads_and_says_what_was_asked(tmp_path: Path, feed_url: str | None) -> None:
+@pytest.mark.parametrize("with_folder", [True, False])
+def test_what_init_writes_loads_and_says_what_was_asked(tmp_path: Path, *, with_folder: bool) -> None:
     title = 'Suara "Lintang" <Kota>'
-    settings = load_text(tmp_path, init_text(title=title, site_url="https://www.lintang.example/", feed_url=feed_url))
+    text = init_text(title=title, site_url="https://www.lintang.example/", with_folder=with_folder)
+    settings = load_text(tmp_path, text)
     assert settings.site().title == title
-    assert settings.sources()[0].location == (feed_url or str(tmp_path / "newsroom"))
+    assert [source.location for source in settings.sources()] == [str(tmp_path / "newsroom")] * with_folder
     assert settings.newsletters()[0].sender_address == "ringkasan@lintang.example"
     assert not settings.sample
 

@@ -29,7 +29,7 @@ _SHOWN = 5  # problems
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Offer:
+class Offer:
     """What would be written, and what it is based on."""
 
     found: "Discovery"
@@ -59,19 +59,19 @@ def add(
     url = _checked(url)
     asks = not json and sys.stdin.isatty() and sys.stdout.isatty()
     with _progress(shown=asks) as tell:
-        offer = with_app(context, lambda app: _offer(app, url, name=name, relation=relation, tell=tell))
+        offer = with_app(context, lambda app: make_offer(app, url, name=name, relation=relation, tell=tell))
     path = find_config(context.obj, cwd=Path.cwd())
     is_fit = offer.found.best is not None
     if not json:
-        _show(offer)
+        show_offer(offer)
     if json or is_fit:
         is_written = is_fit and (yes or (asks and typer.confirm(f"Write it into {path}?")))
         _write_or_tell(offer, path, is_written=is_written, json=json)
     if not is_fit:
-        raise typer.Exit(1) if json else Refused(_what_failed(offer))
+        raise typer.Exit(1) if json else Refused(f"{what_failed(offer)} Nothing was written.")
 
 
-def _write_or_tell(offer: _Offer, path: Path, *, is_written: bool, json: bool) -> None:
+def _write_or_tell(offer: Offer, path: Path, *, is_written: bool, json: bool) -> None:
     from syndicate.settings.adding import add_source
 
     if is_written:
@@ -84,7 +84,10 @@ def _write_or_tell(offer: _Offer, path: Path, *, is_written: bool, json: bool) -
         print(f"Nothing was written. With --yes it is written into {path}.")
 
 
-async def _offer(app: "App", url: str, *, name: str | None, relation: Relation, tell: Callable[[str], None]) -> _Offer:
+async def make_offer(
+    app: "App", url: str, *, name: str | None, relation: Relation, tell: Callable[[str], None]
+) -> Offer:
+    """Finds the newsroom. Raises Refused when it can't be reached or is in the configuration already."""
     from dataclasses import replace
 
     from syndicate.pipeline.discover import discover
@@ -105,12 +108,16 @@ async def _offer(app: "App", url: str, *, name: str | None, relation: Relation, 
     config = found.config or replace(like, location=found.home)
     _refuse_known_url(app, config.location)
     remote = [one for one, _ in app.sources.values() if "://" in one.location]
-    others = [one.name for one in remote if same_site(one.location, config.location)]
+    others = [
+        one.name
+        for one in remote
+        if same_site(one.location, config.location) and _port(one.location) == _port(config.location)
+    ]
     note = (
         f"The same site is read by {show.words(others)}: keep one of them, or each story comes twice." if others else ""
     )
     block = _block(config, found) if found.best else ""
-    return _Offer(found=found, config=config, block=block, note=note, zone=config.zone)
+    return Offer(found=found, config=config, block=block, note=note, zone=config.zone)
 
 
 def _checked(url: str) -> str:
@@ -142,6 +149,12 @@ def _bare(url: str) -> str:
     return f"{parts.netloc.lower().removeprefix('www.')}{parts.path.rstrip('/')}{query}"
 
 
+def _port(url: str) -> int | None:
+    """None for a usual one: http and https are two doors of one house."""
+    port = urlsplit(url).port
+    return None if port in (80, 443) else port
+
+
 def _free_name(app: "App", name: str, *, said: bool) -> str:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"--name {name}: not a name; write up to 40 of a–z, 0–9 and -, not starting with -")
@@ -170,7 +183,7 @@ def _block(config: SourceConfig, found: "Discovery") -> str:
         f'relation = "{config.relation}"  # "owner" = our own paper, "partner" = it knows that we come, or "stranger"',
         '# every = "15 min"  # a fixed rhythm; without it we look as often as it publishes',
     ]
-    if config.kind in ("feed", "wordpress"):
+    if found.best is not None and found.best.name == "feed" and config.kind in ("feed", "wordpress"):
         lines.append(f"# sections = {_sections(found)}  # categories of its feed that are sections; the rest are tags")
     if config.kind in ("page", "wordpress"):
         tried = f"syndicate sources test {config.name} --url URL"
@@ -195,7 +208,8 @@ def _state(channel: "Channel") -> str:
     return f"shut ({channel.status})" if shut else channel.state.value
 
 
-def _show(offer: _Offer) -> None:
+def show_offer(offer: Offer) -> None:
+    """Its channels, a few stories and the table, for people."""
     show.table(
         ("channel", "state", "address", "what is there"),
         [(one.name, _state(one), one.url, _inside(one)) for one in offer.found.channels],
@@ -218,7 +232,7 @@ def _show(offer: _Offer) -> None:
         ],
         empty="",
     )
-    for line in filter(None, (*offer.found.sample.problems[:_SHOWN], offer.note)):
+    for line in filter(None, (*show.folded(offer.found.sample.problems)[:_SHOWN], offer.note)):
         print(show.clean(line))
     print(f"\n{show.clean(offer.block)}")
 
@@ -229,17 +243,19 @@ def _inside(channel: "Channel") -> str:
     return channel.words
 
 
-def _what_failed(offer: _Offer) -> str:
+def what_failed(offer: Offer) -> str:
     """A sentence for each channel, and the cure."""
     lines = [f"{one.name}: {one.url} {one.words or 'is open, but brings no story'}." for one in offer.found.channels]
-    lines += map(show.clean, offer.found.sample.problems[:_SHOWN])
+    lines += map(show.clean, show.folded(offer.found.sample.problems)[:_SHOWN])
     cure = (
         "Ask the newsroom to open its REST API or a feed to us, or give the address of a page that lists its stories."
     )
-    return "\n".join([*lines, f"{cure} Nothing was written."])
+    if any(one.passing for one in offer.found.channels):
+        cure = f"If the site is only too busy or out of order just now, try again later. {cure}"
+    return "\n".join([*lines, cure])
 
 
-def _record(offer: _Offer) -> dict[str, Any]:
+def _record(offer: Offer) -> dict[str, Any]:
     contents = [one.content for one in offer.found.sample.articles]
     return {
         "name": offer.config.name,

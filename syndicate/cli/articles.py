@@ -46,10 +46,12 @@ def show_one(context: typer.Context, identifier: _Id, *, version: _Version = Non
 
 
 async def _list(app: "App", *, source: str | None, limit: int) -> tuple[list["Article"], str]:
-    from syndicate.store import articles
+    from syndicate.store import articles, schema
 
     if source is not None and source not in app.sources:
         raise NotFound("source", source, known=tuple(app.sources))
+    if await schema.is_new(app.db):
+        return [], app.site.timezone
     async with app.db.read() as connection:
         return await articles.latest(connection, limit=limit, source=source), app.site.timezone
 

@@ -83,22 +83,28 @@ async def _database(app: "App") -> _Finding:
 
 
 async def _source(app: "App", config: "SourceConfig", source: "Source", *, offline: bool) -> _Finding:
-    """One look, with nothing taken over. A story's flaw is the newsroom's to mend: the source can be used."""
-    from syndicate.domain.source import Look, Memory
+    """A look at its newest stories, with nothing taken over.
+
+    A story's flaw is the newsroom's to mend: the source can be used.
+    """
+    from syndicate.domain.source import Look
+    from syndicate.pipeline.inspect import glance
 
     name = f"source {config.name}"
     if offline and "://" in config.location:
         return name, _LEFT_OUT, True
-    gathered = await source.gather(Memory(), now=app.clock.now())
+    gathered = await glance(config, source, app.tools, now=app.clock.now())
     return name, _brought(config, gathered), gathered.look is not Look.FAILED
 
 
 def _brought(config: "SourceConfig", gathered: "Gathered") -> str:
     from syndicate.domain.source import Look
+    from syndicate.pipeline.inspect import SAMPLED
 
     if gathered.look is Look.FAILED:
         return gathered.problem
-    found = [show.count(len(gathered.articles), "story") if gathered.articles else "no story yet"]
+    stories = show.count(len(gathered.articles), "story") if gathered.articles else "no story yet"
+    found = [f"the newest {stories} can be read" if config.kind in SAMPLED and gathered.articles else stories]
     if gathered.problems:
         flaws = show.count(len(gathered.problems), "flaw")
         found.append(f"{flaws} (`syndicate sources test {config.name}` names each)")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from syndicate.domain.source import Relation
 from syndicate.errors import ConfigError, Refused
 
 _STORY = """\
@@ -31,13 +32,14 @@ def init(
     title: Annotated[str, typer.Option(help="The newspaper's name.")] = "Koran Saya",
     site_url: Annotated[str, typer.Option(help="The newspaper's own address.")] = "https://koran.example",
     url: Annotated[
-        str | None, typer.Option("--url", "--feed-url", help="The feed to gather; else a folder of files.")
+        str | None, typer.Option("--url", "--feed-url", help="Any page of the newsroom; else a folder of files.")
     ] = None,
 ) -> None:
     """Write a first configuration, keys and a story into DIR.
 
-    Overwrites nothing. With --url the feed is looked at once; if it can't be reached that is said, and the exit code
-    is 1.
+    Overwrites nothing. With --url the newsroom's best channel is found and written, as `sources add` does.
+
+    Exit code 1: the newsroom can't be reached or gathered. The configuration is written all the same.
     """
     from syndicate.settings import init_text, load, prepare_keys
 
@@ -47,16 +49,16 @@ def init(
     _check_address("--site-url", site_url, example="https://contohpos.example")
     _check_address("--url", url, example="https://contohpos.example/rss")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(init_text(title=title, site_url=site_url, feed_url=url), "utf-8")
+    path.write_text(init_text(title=title, site_url=site_url, with_folder=url is None), "utf-8")
     prepare_keys(path.resolve(), cwd=Path.cwd())
     settings = load(path.resolve(), cwd=Path.cwd(), environ=os.environ)
     if url is None:
         _first_story(folder / "newsroom")
     print(f"Written: {path} and keys in {settings.keys}.")
-    trouble = "" if url is None else asyncio.run(_look(path.resolve()))
-    _say_what_next(folder, url)
+    trouble = "" if url is None else asyncio.run(_find_source(path.resolve(), url))
+    _say_what_next(folder, in_folder=url is None, is_found=url is not None and not trouble)
     if trouble:
-        raise Refused(f"{trouble.rstrip('.')}. The configuration is written; correct the url there, or try again later")
+        raise Refused(f"{trouble} The configuration is written without a source: `syndicate sources add URL` adds one")
 
 
 def _check_address(option: str, address: str | None, *, example: str) -> None:
@@ -73,31 +75,36 @@ def _first_story(newsroom: Path) -> None:
         os.utime(story, (older, older))
 
 
-async def _look(path: Path) -> str:
-    """One look at the feed, without taking anything over. Returns what is wrong, "" if nothing is."""
+async def _find_source(path: Path, url: str) -> str:
+    """Adds the newsroom's best channel to the file. Returns what is wrong, "" if nothing is."""
     from syndicate.app import open_app
-    from syndicate.domain.source import Look, Memory
+    from syndicate.cli.adding import make_offer, show_offer, what_failed
     from syndicate.settings import load
+    from syndicate.settings.adding import add_source
 
     app = open_app(load(path, cwd=Path.cwd(), environ=os.environ))
     try:
-        ((_, source),) = app.sources.values()
-        gathered = await source.gather(Memory(), now=app.clock.now())
+        offer = await make_offer(app, url, name=None, relation=Relation.OWNER, tell=lambda _words: None)
+    except Refused as why:
+        return f"{why}."
     finally:
         await app.aclose()
-    if gathered.look is not Look.FAILED:
-        print(f"The feed has {len(gathered.articles)} stories that can be read.")
-        return ""
-    return gathered.problem
+    if offer.found.best is None:
+        return what_failed(offer)
+    show_offer(offer)
+    add_source(path, offer.block, cwd=Path.cwd(), environ=os.environ)
+    return ""
 
 
-def _say_what_next(folder: Path, url: str | None) -> None:
+def _say_what_next(folder: Path, *, in_folder: bool, is_found: bool) -> None:
     program = Path(sys.argv[0]).resolve() if "/" in sys.argv[0] else "syndicate"
     print("Next:")
     if folder.resolve() != Path.cwd():
         print(f"  cd {folder}")
+    if not is_found:
+        print(f"  {program} sources add URL   # a newsroom on the web: finds its best channel")
     print(f"  {program} check   # looks it over")
     print(f"  {program} subscribers add ADDRESS NEWSLETTER   # nobody reads by mail yet")
     print(f"  {program} up      # runs it; the pages are at http://127.0.0.1:8080/feeds/")
-    if url is None:
+    if in_folder:
         print(f"  Stories are files in {folder / 'newsroom'}.")

@@ -109,7 +109,7 @@ async def _foretell(app: "App", *, json: bool) -> bool:
 
     now = app.clock.now()
     async with app.db.read() as connection:
-        due = await sources.due(connection, app.sources, now=now)
+        due = await sources.due(connection, [config for config, _ in app.sources.values()], now=now)
         known = await sources.all_states(connection)
         waiting = [job for job in await jobs.listed(connection, limit=1000) if job.state == "pending"]
         held = await fence.held(connection)

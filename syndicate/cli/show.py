@@ -16,6 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="For machines: JSON, with dat
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change and send nothing.")]
 
+_GAP = 2  # blanks between two columns
+_FOLDED = 30  # characters, below which a folded column can't be read
+
 
 def as_json(value: object) -> None:
     """One JSON document on stdout."""
@@ -23,7 +26,10 @@ def as_json(value: object) -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """A table on stdout; on anything but a terminal as wide as it needs to be. `empty` is said when it has no rows."""
+    """A table on stdout; on anything but a terminal as wide as it needs to be. `empty` is said when it has no rows.
+
+    On a terminal that is too narrow each row becomes a block of lines.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -32,12 +38,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: s
     if not lines:
         print(empty)
         return
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000, soft_wrap=False)
+    if not _fits([headings, *lines], console.width):
+        _blocks(headings, lines)
+        return
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for heading in headings:
         drawn.add_column(heading, overflow="fold")
     for line in lines:
         drawn.add_row(*(Text(cell) for cell in line))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000, soft_wrap=False).print(drawn)
+    console.print(drawn)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
@@ -48,6 +58,22 @@ def facts(pairs: Iterable[tuple[str, object]]) -> None:
         print(f"{name:<{width}}  {value}")
 
 
+def _fits(lines: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether there is room for all columns, where the widest one may be folded."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widest = max(widths)
+    return sum(widths) + _GAP * len(widths) - widest + min(widest, _FOLDED) <= width
+
+
+def _blocks(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    for place, line in enumerate(lines):
+        if place:
+            print()
+        facts(zip(headings, line, strict=True))
+
+
 def moment(at: datetime | None, zone: str) -> str:
     """A time as the newspaper's clock shows it."""
     return "" if at is None else f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
@@ -56,6 +82,14 @@ def moment(at: datetime | None, zone: str) -> str:
 def words(names: Iterable[str]) -> str:
     """A list in one cell."""
     return ", ".join(names)
+
+
+def folded(problems: Iterable[str]) -> list[str]:
+    """Problems of stories, as `ADDRESS: WORDS`, where what is said of several stories stands once."""
+    alike: dict[str, list[str]] = {}
+    for line in problems:
+        alike.setdefault(line.partition(": ")[2] or line, []).append(line)
+    return [f"{first} … and {len(more)} more" if more else first for first, *more in alike.values()]
 
 
 def count(number: int, noun: str) -> str:

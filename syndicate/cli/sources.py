@@ -1,6 +1,8 @@
 """`syndicate sources …` and `syndicate gather`: the newsrooms we look at."""
 
-from collections.abc import Sequence
+import os
+import pwd
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +35,8 @@ def list_all(context: typer.Context, *, problems: _Problems = False, json: show.
         ("source", "kind", "where", "last look", "how", "next look", "flaws", "problem"),
         [
             (
-                *(r["name"], r["kind"], r["location"], show.moment(r["looked_at"], zone), r["look"]),
+                *(r["name"], r["kind"], r["location"], show.moment(r["looked_at"], zone)),
+                r["look"] or "not looked at yet",
                 *("suspended" if r["suspended"] else show.moment(r["next_at"], zone), r["flaws"], r["problem"]),
             )
             for r in rows
@@ -45,8 +48,9 @@ def list_all(context: typer.Context, *, problems: _Problems = False, json: show.
 def try_one(context: typer.Context, name: _Name, *, url: _Page = None, json: show.Json = False) -> None:
     """Look at a source once and show what it would bring.
 
-    Writes nothing, remembers nothing. With --url: what each layer of that page says of each field and which one won,
-    what stands against the story, and the story as it would be.
+    Of a WordPress or page source that is the newest five stories. Writes nothing, remembers nothing. With --url: what
+    each layer of that page says of each field and which one won, what stands against the story, and the story as it
+    would be.
 
     Exit code 1: it can't be reached or read, or brings no story, or the page shows none that may go out.
     """
@@ -75,8 +79,8 @@ def try_one(context: typer.Context, name: _Name, *, url: _Page = None, json: sho
             ],
             empty="It brings no story.",
         )
-        for line in gathered.problems:
-            print(f"can't be read: {show.clean(line)}")
+        for line in show.folded(gathered.problems):
+            print(f"flaw: {show.clean(line)}")
     if gathered.look is Look.FAILED or not gathered.articles:
         raise typer.Exit(1)
 
@@ -136,10 +140,12 @@ def _problem_lines(row: dict[str, Any]) -> list[str]:
 
 
 async def _list(app: "App", *, only_problems: bool) -> tuple[list[dict[str, Any]], str]:
-    from syndicate.store import sources
+    from syndicate.store import schema, sources
 
-    async with app.db.read() as connection:
-        states = await sources.all_states(connection)
+    states: Mapping[str, sources.SourceState] = {}
+    if not await schema.is_new(app.db):
+        async with app.db.read() as connection:
+            states = await sources.all_states(connection)
     rows: list[dict[str, Any]] = []
     for name, (config, _) in app.sources.items():
         state = states.get(name)
@@ -154,15 +160,20 @@ async def _list(app: "App", *, only_problems: bool) -> tuple[list[dict[str, Any]
 
 
 async def _test(app: "App", name: str) -> tuple["Gathered", str]:
-    from syndicate.domain.source import Memory
+    from syndicate.pipeline.inspect import glance
 
     if name not in app.sources:
         raise NotFound("source", name, known=tuple(app.sources))
-    _, source = app.sources[name]
-    return await source.gather(Memory(), now=app.clock.now()), app.site.timezone
+    config, source = app.sources[name]
+    return await glance(config, source, app.tools, now=app.clock.now()), app.site.timezone
 
 
 async def _confirm(app: "App", name: str, code: str) -> None:
+    """What the source asked for was meant: the source's problem and the log say who said so."""
+    from dataclasses import replace
+
+    import structlog
+
     from syndicate.sources.read.removals import confirmation
     from syndicate.store import sources
 
@@ -176,7 +187,18 @@ async def _confirm(app: "App", name: str, code: str) -> None:
                 "`syndicate sources list --problems` says"
             )
         await sources.confirm(connection, name, code)
+        told = f"{state.problem} Confirmed at {show.moment(app.clock.now(), app.site.timezone)} by {_who()}."
+        await sources.save(connection, replace(state, problem=told))
         await sources.look_soon(connection, name, now=app.clock.now())
+    structlog.get_logger().warning("source.loss_confirmed", source=name, code=code, by=_who())
+
+
+def _who() -> str:
+    """For the record: the account that this runs in, or its number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 async def _gather(app: "App", names: Sequence[str]) -> list[dict[str, Any]]:

@@ -138,7 +138,8 @@ def shortest_wait(config: SourceConfig) -> timedelta:
 
 
 def obeys_robots(config: SourceConfig, *, page: bool) -> bool:
-    """Whether robots.txt is asked. A partner gave us its feed to read, but its pages are for people."""
+    """Whether robots.txt is asked. A partner gave us its feed to read, but its pages, when we read stories there
+    (`page`), are for people."""
     return config.relation is Relation.STRANGER or (page and config.relation is Relation.PARTNER)
 
 
@@ -155,8 +156,8 @@ def next_look(
     """When to look again: never sooner than `shortest_wait`, never later than a day, unless `every` is longer.
 
     `recent` are the times when the newest `RECENT` stories were published, in any order. `chance`, in [0, 1), keeps
-    sources from coming in step; after the `first` look the source's name does, for many are added at once. Looks
-    that were missed are never made up for.
+    sources from coming in step; after the `first` look the source's name does, for many are added at once: the wait
+    is somewhere between the shortest and the usual one. Looks that were missed are never made up for.
     """
     least = shortest_wait(config)
     if gathered.look is Look.FAILED:
@@ -164,9 +165,20 @@ def next_look(
     elif config.every is not None:
         wait = config.every
     else:
-        spread = 1 + _share(config.name) if first else 1 - _JITTER + 2 * _JITTER * chance
-        wait = max(_rhythm(config, recent, now=now) * spread, _asked(config, gathered))
+        usual = _rhythm(config, recent, now=now)
+        jittered = usual * (1 - _JITTER + 2 * _JITTER * chance)
+        wait = max(_spread(config, usual) if first else jittered, _asked(config, gathered))
     return now + min(max(wait, least, gathered.retry_after or least), max(MAX_INTERVAL, least))
+
+
+def is_overdue(config: SourceConfig, *, looked_at: datetime | None, look: Look | None, now: datetime) -> bool:
+    """Whether a fixed rhythm asks for a look, whenever one was planned: the operator may have changed it since.
+
+    A source that failed waits as long as was planned then.
+    """
+    if config.every is None or looked_at is None or look is Look.FAILED:
+        return False
+    return now - looked_at >= config.every
 
 
 def still_failing(before: Failing, gathered: Gathered, *, now: datetime) -> Failing:
@@ -201,6 +213,12 @@ def _rhythm(config: SourceConfig, recent: Sequence[datetime], *, now: datetime) 
     usual = gaps[len(gaps) // 2] / 2 if gaps else _UNKNOWN
     wait = min(max(usual, shortest_wait(config)), _LONGEST)
     return max(wait, min(wait * _NIGHT_FACTOR, _left_of_night(config.zone, now)))
+
+
+def _spread(config: SourceConfig, usual: timedelta) -> timedelta:
+    """Where the usual wait is as short as may be, up to twice that: else those sources would come in step."""
+    least = shortest_wait(config)
+    return least + max(usual - least, least) * _share(config.name)
 
 
 def _left_of_night(zone: str, now: datetime) -> timedelta:

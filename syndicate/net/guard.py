@@ -155,6 +155,11 @@ def ask_system(host: str, port: int) -> Sequence[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
+def _in_words(found: Sequence[str] | Exception) -> str:
+    """Without the number of the system's error, which says nothing to people."""
+    return (found.strerror if isinstance(found, OSError) else None) or str(found or "")
+
+
 class Lookups:
     """Names to addresses, each asked exactly once (a second look-up is what DNS rebinding lives on).
 
@@ -174,7 +179,7 @@ class Lookups:
         threading.Thread(target=self._look_up, args=(loop, answer, host, port), daemon=True).start()
         found = await answer
         if isinstance(found, Exception) or not found:
-            raise Stopped("connect", f"{host} has no address: {found or 'empty answer'}")
+            raise Stopped("connect", f"{host} has no address: {_in_words(found) or 'empty answer'}")
         return list(dict.fromkeys(ip_address(text) for text in found))
 
     def _look_up(

@@ -76,7 +76,7 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
         addresses = [written] if written else await self._lookups.addresses(host, port)
         for address in addresses:
             if why := refuse(address, port, self._allowed):
-                raise Stopped("refused_address", f"{host}: {why}")
+                raise Stopped("refused_address", why if written else f"{host}: {why}")
         return addresses
 
     async def _dial(self, addresses: list[IPAddress], port: int, seconds: float | None) -> httpcore2.AsyncNetworkStream:

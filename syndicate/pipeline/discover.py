@@ -6,26 +6,25 @@ sitemap, the front page. Nothing is kept.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from syndicate.domain.markup import plain_text
-from syndicate.domain.source import FoundArticle, Memory, SourceConfig, obeys_robots
+from syndicate.domain.source import SourceConfig, obeys_robots
 from syndicate.errors import Refused
 from syndicate.jail import JailFailure
 from syndicate.net.client import FEED, Fetched, FetchFailed
-from syndicate.sources import Tools, open_source
+from syndicate.net.guard import literal
+from syndicate.pipeline.sample import SHOWN, Sample, sample_feed, sample_pages, sample_posts
+from syndicate.sources import Tools
 from syndicate.sources.guide import GuideReader, Link
-from syndicate.sources.ladder import Closed, Trouble, parsed, whole
+from syndicate.sources.ladder import Closed, Trouble, asked_wait, parsed, whole
 from syndicate.sources.moves import same_site
-from syndicate.sources.reader import PageReader, story_of
 from syndicate.sources.rest import RestChannel
 from syndicate.sources.sitemap import SitemapMemory, Sitemaps
 
-SHOWN = 5  # stories that a person is shown
-_MOST_READ = 8  # pages, to find so many
 _FEWEST = 250  # characters of a story's text; less is an excerpt (gather.md §3)
 _ACCEPT = {"Accept": "text/html, application/rss+xml;q=0.9, application/xml;q=0.9, application/json;q=0.8, */*;q=0.5"}
 _FEEDS = ("feed/", "rss", "rss.xml", "feed.xml", "atom.xml")  # where feeds are that no page names
@@ -50,16 +49,9 @@ class Channel:
     url: str
     words: str = ""  # why it isn't open, or what is in it
     status: int | None = None  # of the answer that shut it
+    passing: bool = False  # it may be open another time
     links: tuple[Link, ...] = ()
     excerpts: bool = False  # its stories are cut short
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A few stories as they would be gathered, and what stood against others."""
-
-    articles: tuple[FoundArticle, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +66,7 @@ class Discovery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Signs:
+class Signs:
     """What the site says of itself."""
 
     home: str
@@ -89,16 +81,16 @@ async def discover(url: str, like: SourceConfig, tools: Tools, *, tell: Tell, no
     `like` has the newsroom's relation, zone and language. Raises Refused when the site can't be reached.
     """
     tell("asking the site")
-    signs = await _read_signs(url, like, tools)
+    signs = await read_signs(url, like, tools)
     config = replace(like, location=signs.home)
     channels = []
-    for name, ask in (("rest", _rest), ("feed", _feed), ("sitemap", _sitemap), ("page", _page)):
-        tell(f"asking for its {_CALLED[name]}")
-        channels.append(await ask(signs, config, tools, now))
+    for name, called in _CALLED.items():
+        tell(f"asking for its {called}")
+        channels.append(await ask_channel(name, signs, config, tools, now=now))
     tell("reading stories")
     problems: list[str] = []
     for channel, way in _ways(channels, signs, config):
-        sample = await _take_sample(channel, way, tools, now=now)
+        sample = await take_sample(channel, way, tools, now=now)
         if sample.articles:
             return Discovery(home=signs.home, channels=tuple(channels), best=channel, config=way, sample=sample)
         problems += sample.problems
@@ -106,10 +98,16 @@ async def discover(url: str, like: SourceConfig, tools: Tools, *, tell: Tell, no
     return Discovery(home=signs.home, channels=tuple(channels), best=None, config=None, sample=nothing)
 
 
+async def ask_channel(name: str, signs: Signs, config: SourceConfig, tools: Tools, *, now: datetime) -> Channel:
+    """How a stranger finds this channel."""
+    ways = {"rest": _rest, "feed": _feed, "sitemap": _sitemap, "page": _page}
+    return await ways[name](signs, config, tools, now)
+
+
 _CALLED: Mapping[str, str] = {"rest": "REST API", "feed": "feed", "sitemap": "sitemap", "page": "front page"}
 
 
-def _ways(channels: Sequence[Channel], signs: _Signs, config: SourceConfig) -> Iterator[tuple[Channel, SourceConfig]]:
+def _ways(channels: Sequence[Channel], signs: Signs, config: SourceConfig) -> Iterator[tuple[Channel, SourceConfig]]:
     """How the newsroom can be gathered, the best way first.
 
     WordPress with all its channels, so that a story stays one whichever shows it. Of other sites a feed that holds
@@ -123,35 +121,16 @@ def _ways(channels: Sequence[Channel], signs: _Signs, config: SourceConfig) -> I
             yield from ((channel, replace(config, kind=kind, location=channel.url)) for kind in kinds)
 
 
-async def _take_sample(channel: Channel, config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:
-    """The newest stories; of a newsroom's pages no more are read than shown."""
+async def take_sample(channel: Channel, config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:
+    """The newest stories of a channel that is open, as this config would gather them."""
     if channel.name in ("sitemap", "page") or config.kind == "page":
-        return await _sample_pages(channel.links, config, tools, now=now)
-    gathered = await open_source(config, tools).gather(Memory(), now=now)
-    newest = sorted(gathered.articles, key=lambda one: (one.content.published, one.key), reverse=True)
-    problems = filter(None, (gathered.problem, *gathered.problems))
-    return Sample(articles=tuple(newest[:SHOWN]), problems=tuple(problems))
+        return await sample_pages(channel.links, config, tools, now=now)
+    if channel.name == "rest":
+        return await sample_posts(channel.url, f"per_page={SHOWN}", config, tools, now=now)
+    return await sample_feed(channel.url, config, tools, now=now)
 
 
-async def _sample_pages(links: Sequence[Link], config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:
-    reader = PageReader(config, tools.client, tools.jail, tools.rules)
-    articles: list[FoundArticle] = []
-    problems: list[str] = []
-    for link in links[:_MOST_READ]:
-        try:
-            seen = await reader.read(link)
-        except Trouble as why:
-            problems.append(f"{link.url}: {why}")
-            break
-        story, problem = story_of(seen.item, config, now=now) if seen.item else (None, seen.problem)
-        articles += [story] if story else []
-        problems += [f"{link.url}: {problem}"] if problem else []
-        if len(articles) == SHOWN:
-            break
-    return Sample(articles=tuple(articles), problems=tuple(problems))
-
-
-async def _read_signs(url: str, like: SourceConfig, tools: Tools) -> _Signs:
+async def read_signs(url: str, like: SourceConfig, tools: Tools) -> Signs:
     """From the page that was pasted and from the front page: an article or a feed names only a part."""
     pasted = await _arrive(url, like, tools)
     told = await _signposts(pasted, tools)
@@ -169,7 +148,7 @@ async def _read_signs(url: str, like: SourceConfig, tools: Tools) -> _Signs:
         home = _home(rest) if rest else home
     is_wordpress = bool(rest) or any("wordpress" in one.lower() for one in generator)
     own = dict.fromkeys(one for one in feeds if same_site(one, home) or one == pasted.url)
-    return _Signs(home=home, rest=rest, feeds=tuple(own), is_wordpress=is_wordpress)
+    return Signs(home=home, rest=rest, feeds=tuple(own), is_wordpress=is_wordpress)
 
 
 async def _arrive(url: str, like: SourceConfig, tools: Tools) -> Fetched:
@@ -179,9 +158,39 @@ async def _arrive(url: str, like: SourceConfig, tools: Tools) -> Fetched:
     for candidate in candidates:
         answer = await _fetch(candidate, like, tools)
         if isinstance(answer, Fetched):
+            if answer.status in _BUSY or answer.status >= 500:
+                raise Refused(f"{candidate} answered {answer.status}: {_later(asked_wait(answer))}")
             return answer
-        trouble = trouble or f"{candidate} could not be reached: {answer.safe_words} ({answer.detail})"
-    raise Refused(f"{trouble}. Open it in a browser to check the address, and try again")
+        trouble = trouble or f"{candidate} {_unreached(candidate, answer)}"
+    raise Refused(trouble)
+
+
+_BUSY = (408, 429)
+
+
+def _later(wait: timedelta | None) -> str:
+    minutes = -(-(wait or timedelta()) // timedelta(minutes=1))
+    return f"the site is too busy or out of order just now. Try again {f'in {minutes} min' if minutes else 'later'}"
+
+
+def _unreached(url: str, why: FetchFailed) -> str:
+    """Why there is no answer, and what to do about it."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    cures = {
+        "refused_address": f'If it is meant, write its address into [net] allow: "{_address(parts.hostname)}:{port}"',
+        "timeout": "The site is too slow just now, or leaves us without an answer: try again later",
+        "asked_to_wait": _later(timedelta(seconds=why.wait_seconds or 0)),
+        "robots": "Ask the newsroom to let us in there",
+    }
+    cure = cures.get(why.kind, "Open it in a browser to check the address, and try again")
+    return f"could not be reached: {why.safe_words} ({why.detail}). {cure}"
+
+
+def _address(host: str | None) -> str:
+    """For `[net] allow`, which takes no names."""
+    found = literal(host or "")
+    return "ADDRESS" if found is None else f"[{found}]" if found.version == 6 else str(found)
 
 
 async def _fetch(url: str, like: SourceConfig, tools: Tools) -> Fetched | FetchFailed:
@@ -208,7 +217,7 @@ def _home(url: str) -> str:
     return f"{before.removesuffix('/index.php')}/" if is_root else urljoin(url, "/")
 
 
-async def _rest(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
+async def _rest(signs: Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
     channel, tried = RestChannel(config, tools.client, tools.jail), []
     for root in dict.fromkeys(filter(None, (signs.rest, f"{signs.home}wp-json/", f"{signs.home}?rest_route=/"))):
         try:
@@ -220,7 +229,7 @@ async def _rest(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime
     return _most_telling(tried)
 
 
-async def _feed(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
+async def _feed(signs: Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
     usual = (urljoin(signs.home, place) for place in _FEEDS)
     tried = []
     for url in dict.fromkeys([*signs.feeds, *usual]):
@@ -265,7 +274,7 @@ async def _entries(answer: Fetched, tools: Tools) -> tuple[Mapping[str, Any], ..
     return tuple(value["items"])
 
 
-async def _sitemap(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
+async def _sitemap(signs: Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
     memory = SitemapMemory()
     reader = GuideReader(config, tools.client, tools.jail, tools.rules)
     try:
@@ -275,7 +284,7 @@ async def _sitemap(signs: _Signs, config: SourceConfig, tools: Tools, now: datet
     return Channel(name="sitemap", state=State.OPEN, url=memory.entries[0], links=links)
 
 
-async def _page(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
+async def _page(signs: Signs, config: SourceConfig, tools: Tools, now: datetime) -> Channel:
     reader = GuideReader(config, tools.client, tools.jail, tools.rules)
     try:
         guide = await reader.read(signs.home, {})
@@ -289,7 +298,8 @@ async def _page(signs: _Signs, config: SourceConfig, tools: Tools, now: datetime
 def _failed(name: str, url: str, why: Closed | Trouble) -> Channel:
     status = why.status if isinstance(why, Closed) else None
     state = State.SHUT if status in (401, 403) else State.NONE
-    return Channel(name=name, state=state, url=url, words=str(why), status=status)
+    passing = isinstance(why, Trouble)
+    return Channel(name=name, state=state, url=url, words=str(why), status=status, passing=passing)
 
 
 def _most_telling(tried: Iterable[Channel]) -> Channel:

@@ -57,7 +57,7 @@ async def fire_due(db: Database, newsletter: Newsletter, *, node: str, now: date
 async def ask_for_gathering(db: Database, configs: Sequence[SourceConfig], *, now: datetime) -> list[str]:
     """One job for every source that is due. A source that is being looked at already is not asked for again."""
     async with db.read() as connection:
-        due = await sources.due(connection, [config.name for config in configs], now=now)
+        due = await sources.due(connection, configs, now=now)
         waiting = [name for name in due if not await jobs.any_of(connection, f"gather:{name}:")]
     if waiting:
         async with db.write() as connection:

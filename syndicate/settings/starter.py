@@ -9,31 +9,24 @@ from syndicate.settings.assets import assets
 _FOLDER = """\
 [[sources]]
 name = "newsroom"
-kind = "folder"  # stories are Markdown or HTML files in this folder; a feed is read with kind = "feed", url = "https://…"
+kind = "folder"  # stories are Markdown or HTML files in this folder; a newsroom on the web: `syndicate sources add URL`
 path = "newsroom"
 every = "10 s"  # how often we look
 first_import = "mail"  # what lies there already may be mailed; "feeds" = only new stories are"""
-_FEED = """\
-[[sources]]
-name = "newsroom"
-kind = "feed"
-url = $url
-every = "5 min"  # how often we look; at least 1 min
-first_import = "feeds"  # what is there already goes into feeds only; "mail" = it may be mailed too"""
+_NONE = "# A newsroom on the web: `syndicate sources add URL` finds its best channel and writes it here."
 
 
-def init_text(*, title: str, site_url: str, feed_url: str | None = None) -> str:
+def init_text(*, title: str, site_url: str, with_folder: bool = True) -> str:
     """The commented config file of a new installation: one source, one feed, one newsletter, mail into a folder.
 
-    Without `feed_url` the stories are taken from the folder `newsroom` beside `config/`.
+    The source is the folder `newsroom` beside `config/`; without `with_folder` there is none yet.
     """
     host = (urlsplit(site_url).hostname or "localhost").removeprefix("www.")
-    source = _FOLDER if feed_url is None else Template(_FEED).substitute(url=_quoted(feed_url))
     return Template(assets("config/init.toml.tmpl").read_text("utf-8")).substitute(
         title=_quoted(title),
         url=_quoted(site_url),
         sender=_quoted(f"{_plain(title)} <ringkasan@{host}>"),
-        source=source,
+        source=_FOLDER if with_folder else _NONE,
     )
 
 

@@ -29,6 +29,12 @@ async def pending(db: Database) -> list[str]:
         return await connection.run_sync(_pending)
 
 
+async def is_new(db: Database) -> bool:
+    """True before the first start: then there is nothing in it, which is no trouble for who only looks."""
+    async with db.read() as connection:
+        return await connection.run_sync(_standing) is None
+
+
 def _pending(connection: Connection) -> list[str]:
     here = _standing(connection)
     known = sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.domain.source import Look, Memory
+from syndicate.domain.source import Look, Memory, SourceConfig, is_overdue
 from syndicate.store.db import insert_new, upsert
 from syndicate.store.sets import among
 from syndicate.store.tables import sources
@@ -54,12 +54,13 @@ async def all_states(connection: AsyncConnection) -> dict[str, SourceState]:
     return {row.name: _state(row) for row in await connection.execute(select(sources))}
 
 
-async def due(connection: AsyncConnection, names: Iterable[str], *, now: datetime) -> list[str]:
+async def due(connection: AsyncConnection, configs: Iterable[SourceConfig], *, now: datetime) -> list[str]:
     """Which of these sources are to be looked at now."""
-    clock_set_back = sources.c.looked_at > now
-    query = select(sources.c.name).where(or_(sources.c.next_at <= now, clock_set_back), sources.c.suspended.is_(False))
-    rows = await connection.execute(query.where(among(connection, sources.c.name, names)))
-    return [row.name for row in rows]
+    named = {config.name: config for config in configs}
+    columns = (sources.c.name, sources.c.next_at, sources.c.looked_at, sources.c.look)
+    query = select(*columns).where(sources.c.suspended.is_(False), among(connection, sources.c.name, named))
+    rows = await connection.execute(query)
+    return [name for name, *times in rows if _is_due(named[name], *times, now=now)]
 
 
 async def importing(connection: AsyncConnection, names: Iterable[str]) -> list[str]:
@@ -112,6 +113,17 @@ async def _confirmed(connection: AsyncConnection, name: str) -> str:
     return memory.get("confirmed", "") if memory else ""
 
 
+def _is_due(config: SourceConfig, next_at: datetime, looked_at: datetime | None, look: str, *, now: datetime) -> bool:
+    """As planned, or by a rhythm that was changed since, or because the clock was set back."""
+    if next_at <= now or (looked_at is not None and looked_at > now):
+        return True
+    return is_overdue(config, looked_at=looked_at, look=_look(look), now=now)
+
+
+def _look(text: str) -> Look | None:
+    return Look(text) if text else None
+
+
 def _memory(name: str) -> Select[tuple[Any]]:
     """Locked, where rows can be locked: it is read to be written anew."""
     return select(sources.c.memory).where(sources.c.name == name).with_for_update()
@@ -120,6 +132,6 @@ def _memory(name: str) -> Select[tuple[Any]]:
 def _state(row: Row[Any]) -> SourceState:
     data = row._asdict()
     data["confirmed"] = data["memory"].get("confirmed", "")
-    data |= {"memory": Memory(values=data["memory"]), "look": Look(data["look"]) if data["look"] else None}
+    data |= {"memory": Memory(values=data["memory"]), "look": _look(data["look"])}
     data |= {"problems": tuple(data["problems"]), "left_out": frozenset(data["left_out"])}
     return SourceState(**data)

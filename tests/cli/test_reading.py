@@ -2,6 +2,11 @@
 
 import asyncio
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -196,3 +201,37 @@ def test_gather_says_what_it_took_over(cli: Cli, paper: Path) -> None:
 
     assert (said.code, said.out) == (0, "newsroom: 1 published.\n")
     assert cli("gather").out == "newsroom: nothing new.\n"
+
+
+def test_before_the_first_start_lists_are_empty_and_say_why(cli: Cli, paper: Path) -> None:
+    shutil.rmtree(paper / "var")
+
+    sources, articles = cli("sources", "list"), cli("articles", "list")
+
+    assert (sources.code, articles.code) == (0, 0), sources.err + articles.err
+    assert re.search(r"^newsroom +folder .* not looked at yet", sources.out, re.M)
+    assert articles.out == "There is no story yet; `syndicate gather` looks for some.\n"
+    assert cli("sources", "list", "--problems").out == "No source has a problem.\n"
+
+
+def on_terminal(*words: str, cwd: Path, columns: int) -> list[str]:
+    """What a person sees in a window of this width."""
+    ours, its = os.openpty()
+    program = [sys.executable, "-c", "from syndicate.cli.main import main; main()", *words]
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm", "NO_COLOR": "1"}
+    environ |= {"COLUMNS": str(columns)}
+    subprocess.run(program, cwd=cwd, env=environ, stdout=its, check=True, timeout=60)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(its)
+    return shown.splitlines()
+
+
+def test_a_table_that_does_not_fit_the_terminal_is_shown_row_by_row(paper: Path) -> None:
+    narrow = on_terminal("sources", "list", cwd=paper, columns=80)
+    wide = on_terminal("sources", "list", cwd=paper, columns=300)
+
+    assert [line.split()[0] for line in narrow][:3] == ["source", "kind", "where"]
+    assert f"where      {paper / 'newsroom'}" in narrow
+    assert "source" in wide[0]
+    assert "where" in wide[0]

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pwd
 import re
 import stat
 import threading
@@ -9,9 +11,11 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from syndicate.settings import init_text
 from tests.cli.conftest import Cli, free_port, write_story
 from tests.servers.wordpress import Options, Picture, Wordpress, open_wordpress
 
@@ -129,6 +133,27 @@ def test_another_source_of_the_same_site_is_named(cli: Cli, config: Path, site: 
     assert "The same site is read by umpan: keep one of them, or each story comes twice." in said.out
 
 
+def test_newsrooms_at_two_ports_of_one_host_are_two(cli: Cli, config: Path, site: Wordpress) -> None:
+    other = f'[[sources]]\nname = "tetangga"\nkind = "wordpress"\nurl = "http://127.0.0.1:{free_port()}/"\n'
+    config.write_text(config.read_text().replace("[[feeds]]", f"{other}[[feeds]]", 1))
+
+    said = cli("sources", "add", site.home, "--name", "koran")
+
+    assert said.code == 0
+    assert "The same site" not in said.out
+
+
+@pytest.mark.parametrize(("rest", "hints"), [("open", False), ("closed_401", True)])
+def test_sections_are_a_question_only_where_the_feed_is_read(
+    rest: Literal["open", "closed_401"], cli: Cli, config: Path, site: Wordpress, *, hints: bool
+) -> None:
+    site.options.rest = rest
+
+    said = cli("sources", "add", site.home, "--name", "koran")
+
+    assert ("# sections = [" in said.out) is hints
+
+
 def test_json_tells_all_and_writes_only_with_yes(cli: Cli, config: Path, site: Wordpress) -> None:
     shown = json.loads(cli("sources", "add", site.home, "--name", "koran", "--json").out)
     written = json.loads(cli("sources", "add", site.home, "--name", "koran", "--json", "--yes").out)
@@ -207,6 +232,55 @@ def test_a_page_that_shows_no_story_is_said_and_exit_code_1(cli: Cli, config: Pa
     assert "newsroom is a folder, which has no pages" in folder.err
 
 
+@pytest.mark.parametrize("words", ["sources test koran", "check"])
+def test_a_look_that_takes_nothing_over_reads_no_more_than_it_shows(
+    words: str, cli: Cli, config: Path, site: Wordpress
+) -> None:
+    cli("sources", "add", site.home, "--name", "koran", "--yes")
+    for number in range(60):
+        site.publish(f"kabar-{number}", f"Kabar {number}", MORE)
+    site.log.clear()
+
+    said = cli(*words.split())
+
+    assert said.code == 0, said.out + said.err
+    assert said.out.count("Kabar") == 5 or "the newest 5 stories can be read" in said.out
+    assert len(site.log) < 8
+    assert [asked.query["per_page"] for asked in site.log if "_embed" in asked.query] == ["5"]
+
+
+def test_a_story_that_comes_from_its_page_alone_is_shown_once(cli: Cli, config: Path, site: Wordpress) -> None:
+    site.options.rest, site.options.feed = "closed_403", "closed_403"
+    cli("sources", "add", site.home, "--name", "koran", "--yes")
+    for number in range(20):
+        site.publish(f"kabar-{number}", f"Kabar {number}", MORE)
+    site.log.clear()
+
+    said = cli("sources", "test", "koran", "--url", site.link("jembatan"))
+
+    assert said.code == 0
+    assert said.out.count("first ") == 1
+    assert [asked.path for asked in site.log if "kabar" in asked.path] == []
+
+
+# init --url
+
+
+def test_init_finds_the_newsrooms_best_channel(
+    cli: Cli, tmp_path: Path, site: Wordpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A first configuration opens no address of this machine, where the test's newsroom is.
+    net = f'\n[net]\nallow = ["127.0.0.1:{site.site.port}"]\n'
+    monkeypatch.setattr("syndicate.settings.init_text", lambda **words: init_text(**words) + net)
+
+    said = cli("init", str(tmp_path / "baru"), "--url", site.link("jembatan"))
+
+    assert (said.code, said.err) == (0, "")
+    assert re.search(r"^rest +open", said.out, re.M)
+    (source,) = tomllib.loads((tmp_path / "baru" / "config" / "syndicate.toml").read_text())["sources"]
+    assert (source["kind"], source["url"], source["relation"]) == ("wordpress", f"{site.home}/", "owner")
+
+
 # confirm
 
 
@@ -228,6 +302,17 @@ def test_a_confirmed_loss_is_withdrawn_by_the_next_look(cli: Cli, paper: Path) -
 
     assert (said.code, said.out.partition(".")[0]) == (0, "Confirmed")
     assert gathered.out == "newsroom: 2 withdrawn.\n"
+
+
+def test_who_confirmed_a_loss_stands_in_the_log_and_with_the_source(cli: Cli, paper: Path) -> None:
+    code = vanished(cli, paper)
+
+    said = cli("sources", "confirm", "newsroom", code)
+
+    who = pwd.getpwuid(os.getuid()).pw_name
+    assert re.search(rf"source\.loss_confirmed.*{code} by={who}", said.err)
+    problem = cli("sources", "list", "--problems").out
+    assert re.search(rf"cerita-1\.md, cerita-2\.md.*Confirmed at .* by {who}\.", problem)
 
 
 @pytest.mark.parametrize("name", ["newsroom", "nowhere"])

@@ -152,10 +152,11 @@ def test_at_night_we_look_three_times_more_seldom_but_are_back_in_the_morning(ho
 
 
 def test_sources_that_were_added_together_do_not_stay_together() -> None:
-    waits = {adaptive(stories(every=60), first=True, name=f"koran{n}") for n in range(20)}
+    busy, quiet = ({adaptive(stories(every=gap), first=True, name=f"koran{n}") for n in range(20)} for gap in (10, 240))
 
-    assert len(waits) == 20
-    assert all(30 <= wait < 60 for wait in waits)
+    assert (len(busy), len(quiet)) == (20, 20)
+    assert all(15 <= wait < 30 for wait in busy)
+    assert all(15 <= wait < 120 for wait in quiet)
 
 
 def test_an_even_rhythm_is_jittered_by_a_tenth() -> None:

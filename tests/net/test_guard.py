@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from syndicate.errors import ConfigError
+from syndicate.net.answer import Stopped
 from syndicate.net.client import Client, Fetched, FetchFailed
 from syndicate.net.connect import tls_context
 from syndicate.net.guard import LOOKUPS_AT_ONCE, Allowed, Lookups, refuse
@@ -257,6 +258,16 @@ async def test_a_look_up_gives_each_address_once() -> None:
     found = await Lookups(lambda host, port: ["203.0.113.7", "203.0.113.7"]).addresses("a.test", 80)
 
     assert found == [ip_address("203.0.113.7")]
+
+
+async def test_a_name_without_address_is_said_without_the_systems_number() -> None:
+    def unknown(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.raises(Stopped) as why:
+        await Lookups(unknown).addresses("tidak-ada.test", 80)
+
+    assert why.value.detail == "tidak-ada.test has no address: Name or service not known"
 
 
 NOT_GLOBAL_ENOUGH = (

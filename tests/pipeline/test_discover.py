@@ -124,8 +124,35 @@ async def test_a_site_without_stories_has_channels_but_nothing_to_show() -> None
 
 async def test_a_site_that_can_not_be_reached_is_one_sentence() -> None:
     async with open_site(Options(), stories=0) as site:
-        with pytest.raises(Refused, match=r"could not be reached.*Open it in a browser"):
+        with pytest.raises(
+            Refused, match=r"could not be reached.*write its address into \[net\] allow: \"127.0.0.1:9\""
+        ):
             await site.found_by("http://127.0.0.1:9/berita")
+
+
+@pytest.mark.parametrize(("retry_after", "cure"), [("90", "Try again in 2 min"), (None, "Try again later")])
+async def test_a_site_that_is_out_of_order_is_one_sentence_that_says_when_to_try_again(
+    retry_after: str | None, cure: str
+) -> None:
+    async with open_site(Options(), stories=1) as site:
+        site.wordpress.refuse(99, status=503, retry_after=retry_after)
+        with pytest.raises(Refused, match=f"/ answered 503: the site is too busy or out of order just now. {cure}$"):
+            await site.found_by(f"{site.wordpress.home}/")
+
+
+@pytest.mark.parametrize("name", SITES)
+async def test_no_more_stories_are_read_than_shown(name: str) -> None:
+    async with open_site(SITES[name][0]) as site:
+        for number in range(30):
+            text = f"{TEXT.format(number)}\n\n{MORE}\n\n{MORE}"
+            site.wordpress.publish(f"lama-{number}", f"Lama {number}", text, date_gmt=START)
+        await site.found_by(f"{site.wordpress.home}/")
+
+    pages = [asked for asked in site.wordpress.log if asked.path.strip("/").count("-") and "." not in asked.path]
+    stories = [asked for asked in pages if not asked.path.startswith("/wp-json")]
+    lists = [asked for asked in site.wordpress.log if "_embed" in asked.query]
+    assert len(stories) <= 5
+    assert [asked.query["per_page"] for asked in lists] == (["5"] if name == "REST open" else [])
 
 
 # Sites that aren't WordPress.

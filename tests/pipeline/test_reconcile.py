@@ -53,9 +53,7 @@ async def deliver(office: Postoffice, mailer: MaildirMailer, edition: Edition, o
     async with office.db.read() as connection:
         rendering = await editions.rendering(connection, edition.id, "all")
     assert rendering is not None
-    letter = MailLetter(
-        edition=edition, newsletter=office.newsletter, variant=encode(office.room, edition, rendering)
-    )
+    letter = MailLetter(edition=edition, newsletter=office.newsletter, variant=encode(office.room, edition, rendering))
     mail = write_mail(office.room, letter, one.subscriber, delivery=one.id)
     async for _ in mailer.send([mail], may_send=lambda _: True):
         pass

@@ -4,17 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from syndicate.domain.source import Look, Memory
 from syndicate.store import sources
 from syndicate.store.db import Database
-from tests.factories import NOW
+from tests.factories import NOW, make_config
 
 
 async def test_a_new_source_is_due_at_once_and_known_once(db: Database) -> None:
     async with db.write() as connection:
         await sources.know(connection, ["lintas"], now=NOW)
         await sources.know(connection, ["lintas", "kedua"], now=NOW + timedelta(hours=1))
-        assert await sources.due(connection, ["lintas", "kedua"], now=NOW) == ["lintas"]
+        assert await sources.due(connection, [make_config(), make_config(name="kedua")], now=NOW) == ["lintas"]
         assert set(await sources.all_states(connection)) == {"lintas", "kedua"}
         assert await sources.get(connection, "lain") is None
 
@@ -39,7 +41,7 @@ async def test_a_look_comes_back_as_it_was_saved(db: Database) -> None:
         )
         await sources.save(connection, looked)
         assert await sources.get(connection, "lintas") == looked
-        assert await sources.due(connection, ["lintas"], now=NOW) == []
+        assert await sources.due(connection, [make_config()], now=NOW) == []
 
 
 async def test_a_clock_set_back_makes_a_source_due(db: Database) -> None:
@@ -48,7 +50,28 @@ async def test_a_clock_set_back_makes_a_source_due(db: Database) -> None:
         state = await sources.get(connection, "lintas")
         assert state is not None
         await sources.save(connection, replace(state, looked_at=NOW, next_at=NOW + timedelta(hours=1)))
-        assert await sources.due(connection, ["lintas"], now=NOW - timedelta(hours=3)) == ["lintas"]
+        assert await sources.due(connection, [make_config()], now=NOW - timedelta(hours=3)) == ["lintas"]
+
+
+@pytest.mark.parametrize(
+    ("look", "every", "is_due"),
+    [(Look.OK, 5, True), (Look.OK, 20, False), (Look.OK, None, False), (Look.FAILED, 5, False)],
+    ids=["shorter now", "still longer", "follows the newsroom", "failing"],
+)
+async def test_a_rhythm_that_was_shortened_counts_at_once(
+    db: Database, look: Look, every: int | None, *, is_due: bool
+) -> None:
+    config = make_config(every=every and timedelta(minutes=every))
+    async with db.write() as connection:
+        await sources.know(connection, ["lintas"], now=NOW)
+        state = await sources.get(connection, "lintas")
+        assert state is not None
+        planned = replace(state, look=look, looked_at=NOW, next_at=NOW + timedelta(days=1))
+        await sources.save(connection, planned)
+
+        due = await sources.due(connection, [config], now=NOW + timedelta(minutes=10))
+
+    assert due == (["lintas"] if is_due else [])
 
 
 async def test_a_suspended_source_waits_for_a_person(db: Database) -> None:
@@ -57,9 +80,9 @@ async def test_a_suspended_source_waits_for_a_person(db: Database) -> None:
         state = await sources.get(connection, "lintas")
         assert state is not None
         await sources.save(connection, replace(state, suspended=True))
-        assert await sources.due(connection, ["lintas"], now=NOW) == []
+        assert await sources.due(connection, [make_config()], now=NOW) == []
         await sources.look_soon(connection, "lintas", now=NOW)
-        assert await sources.due(connection, ["lintas"], now=NOW) == ["lintas"]
+        assert await sources.due(connection, [make_config()], now=NOW) == ["lintas"]
 
 
 async def test_an_operator_who_says_look_again_forgives_what_led_to_the_suspension(db: Database) -> None:
