@@ -17,7 +17,7 @@ class Atom:
 
     name = "atom"
     media_type = "application/atom+xml; charset=utf-8"
-    flavour = f"atom-1-{digest_of(WORDS, ATOM_PREFIXES)}"
+    flavour = f"atom-2-{digest_of(WORDS, ATOM_PREFIXES)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One `entry`."""

@@ -79,6 +79,7 @@ class Story:
     standfirst: str
     section: str
     authors: str
+    newsroom: str  # "" for the newspaper's own
     when: str
     picture: MailPicture | None
 
@@ -154,6 +155,7 @@ def _story(article: Article, view: DigestView, language: str) -> Story:
         standfirst=textwrap.shorten(told.summary, STANDFIRST_LIMIT, placeholder=" …"),
         section=" · ".join(content.sections[0].split("/")) if content.sections else "",
         authors=" · ".join(content.authors),
+        newsroom=told.newsroom,
         when=_when(told.published, view, language),
         picture=_picture(told.image, told.title),
     )
@@ -173,9 +175,8 @@ def _picture(image: Image | None, title: str) -> MailPicture | None:
     picture = image.picture
     width = min(PICTURE_WIDTH, picture.width or PICTURE_WIDTH)
     height = round(width * picture.height / picture.width) if picture.width and picture.height else None
-    caption = " ".join(filter(None, (picture.caption, f"({picture.credit})" if picture.credit else "")))
     url = web_address(image.small_url)
-    return MailPicture(url=url, alt=image.alt or title, caption=caption, width=width, height=height)
+    return MailPicture(url=url, alt=image.alt or title, caption=image.caption, width=width, height=height)
 
 
 def _preheader(stories: tuple[Story, ...], words: Mapping[str, str]) -> str:

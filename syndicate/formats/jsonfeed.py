@@ -18,7 +18,7 @@ class JsonFeed:
 
     name = "json"
     media_type = "application/feed+json"
-    flavour = f"json-1-{digest_of(WORDS)}"
+    flavour = f"json-2-{digest_of(WORDS)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One object of `items`."""

@@ -17,7 +17,7 @@ class Rss:
 
     name = "rss"
     media_type = "application/rss+xml; charset=utf-8"
-    flavour = f"rss-1-{digest_of(WORDS, RSS_PREFIXES)}"
+    flavour = f"rss-2-{digest_of(WORDS, RSS_PREFIXES)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One `item`."""

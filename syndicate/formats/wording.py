@@ -7,9 +7,9 @@ from datetime import datetime
 from html import escape
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from syndicate.domain.article import Article, ArticleState, Picture
+from syndicate.domain.article import Article, ArticleState, Content, Picture
 from syndicate.domain.feed import Site
-from syndicate.domain.markup import excerpt
+from syndicate.domain.markup import excerpt, plain_text
 from syndicate.formats.dates import reading_language, short_date, whole_second
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -27,6 +27,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 3986 §2.2 and §2.3: what may stand unquoted in a path, query or fragment, besides letters and digits.
 _URI_SAFE = "%-._~!$&'()*+,;=:@/?"
+_FIGURE = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
+_OPENING = 4000  # characters of HTML; to read a long story to its end takes 10 ms
+_ABOVE_THE_LEAD = 160  # characters: a byline and a dateline, which a summary may leave out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,12 @@ class Image:
         """Never empty if the newsroom wrote anything about the picture."""
         return self.picture.alt or self.picture.caption
 
+    @property
+    def caption(self) -> str:
+        """What stands under the picture. Many newsrooms write the credit into the caption; it isn't said twice."""
+        caption, credit = self.picture.caption, self.picture.credit
+        return caption if _holds(caption, credit) else " ".join(filter(None, (caption, f"({credit})")))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
@@ -49,6 +58,7 @@ class Wording:
 
     title: str
     link: str
+    newsroom: str  # the site of the newsroom that the story is from; "" for the newspaper's own
     summary: str
     body: str
     published: datetime
@@ -70,6 +80,7 @@ def wording(article: Article, site: Site) -> Wording:
     return Wording(
         title=content.title,
         link=article_url(article, site),
+        newsroom=newsroom_of(content, site),
         summary=content.summary or excerpt(content.body_html),
         body=lead_in + _figure(image, content.body_html) + content.body_html,
         published=whole_second(content.published),
@@ -86,6 +97,22 @@ def article_url(article: Article, site: Site) -> str:
     return web_address(article.content.url or f"{site.public_url}/articles/{article.id}")
 
 
+def newsroom_of(content: Content, site: Site) -> str:
+    """Where a story from elsewhere is at home, so that it doesn't read as ours; "" for the newspaper's own.
+
+    What has a name before the newspaper's host (`bola.koran.co.id`) is a part of it.
+    """
+    host = _host(content.url or site.url)
+    return "" if f".{host}".endswith(f".{_host(site.url)}") else host
+
+
+def standfirst(content: Content) -> str:
+    """What stands above a body that is shown in full: the summary, unless it only says what the body begins with."""
+    start = content.summary.rstrip(" .…[]")
+    opening = " ".join(plain_text(_FIGURE.sub("", content.body_html)[:_OPENING]).split())
+    return "" if start in opening[: _ABOVE_THE_LEAD + len(start)] else content.summary
+
+
 def image_of(article: Article, site: Site) -> Image | None:
     """The lead picture: from our own store when we hold it, else from the newsroom."""
     picture = article.content.picture
@@ -94,6 +121,13 @@ def image_of(article: Article, site: Site) -> Image | None:
     url = f"{site.public_url}/media/{picture.media}" if picture.media else web_address(picture.url or "")
     small = f"{site.public_url}/media/{picture.small}" if picture.media and picture.small else url
     return Image(url=url, picture=picture, small_url=small)
+
+
+def lead_image(image: Image | None, body: str) -> Image | None:
+    """The picture that stands above `body`; None when the body shows it already."""
+    if image is None or any(url and escape(url) in body for url in (image.url, image.picture.url)):
+        return None
+    return image
 
 
 def web_address(url: str) -> str:
@@ -128,6 +162,7 @@ def _withdrawn(article: Article, site: Site) -> Wording:
     return Wording(
         title=words["withdrawn_title"].format(title=article.content.title),
         link=article_url(article, site),
+        newsroom=newsroom_of(article.content, site),
         summary=notice,
         body=f"<p>{escape(notice, quote=False)}</p>",
         published=whole_second(article.content.published),
@@ -149,12 +184,23 @@ def _date(at: datetime, article: Article, site: Site) -> str:
     return short_date(at, zone=site.timezone, language=reading_language(article.content.language))
 
 
+def _host(url: str) -> str:
+    """As readers say it, who leave out the `www.`."""
+    return (urlsplit(web_address(url)).hostname or "").removeprefix("www.")
+
+
 def _figure(image: Image | None, body: str) -> str:
-    """The lead picture for readers that show only the body; nothing when the body shows it already."""
-    if image is None or any(url and escape(url) in body for url in (image.url, image.picture.url)):
+    """The lead picture for readers that show only the body."""
+    lead = lead_image(image, body)
+    if lead is None:
         return ""
-    picture = image.picture
+    picture = lead.picture
     size = "".join(f' {k}="{v}"' for k, v in (("width", picture.width), ("height", picture.height)) if v)
-    caption = " ".join(filter(None, (picture.caption, f"({picture.credit})" if picture.credit else "")))
-    under = f"<figcaption>{escape(caption, quote=False)}</figcaption>" if caption else ""
-    return f'<figure><img src="{escape(image.url)}" alt="{escape(image.alt)}"{size}>{under}</figure>'
+    under = f"<figcaption>{escape(lead.caption, quote=False)}</figcaption>" if lead.caption else ""
+    return f'<figure><img src="{escape(lead.url)}" alt="{escape(lead.alt)}"{size}>{under}</figure>'
+
+
+def _holds(caption: str, credit: str) -> bool:
+    """Where credits stand in captions: after a mark such as "(Foto:", or at the end. "antara" is no "Antara"."""
+    said, name = (" ".join(text.split()).casefold() for text in (caption, credit))
+    return not name or bool(re.search(rf"[(\[:/©]\s?{re.escape(name)}(?!\w)|(?<!\w){re.escape(name)}\W*$", said))

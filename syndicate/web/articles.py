@@ -4,15 +4,14 @@ import asyncio
 import os
 import re
 from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from syndicate.domain.article import Article, ArticleState
-from syndicate.formats.wording import Image, web_address, wording
+from syndicate.domain.feed import Site
+from syndicate.formats.wording import lead_image, newsroom_of, standfirst, web_address, wording
 from syndicate.pipeline.likeness import Kin, kin_of
 from syndicate.store import articles
 from syndicate.store.files import media_path
@@ -50,8 +49,9 @@ async def show_article(front: Front, request: Request) -> Response:
         told=told,
         withdrawn=withdrawn,
         body=SafeHtml(article.content.body_html),
-        picture=_lead_picture(told.image, article.content.body_html),
-        also_at=_elsewhere(kin.also_at),
+        standfirst=standfirst(article.content),
+        picture=lead_image(told.image, article.content.body_html),
+        also_at=_elsewhere(kin.also_at, front.app.site),
         published=moment(front, request, published, long=True),
         updated=moment(front, request, updated, long=True) if updated > published else None,
         corrected=moment(front, request, article.loud_at or article.changed_at),
@@ -83,15 +83,15 @@ async def _find(front: Front, identifier: str) -> tuple[Article, Kin] | None:
         return (article, await kin_of(connection, identifier)) if article else None
 
 
-def _elsewhere(others: Iterable[Article]) -> dict[str, str]:
-    """Where other newsrooms have the same text: host → address of their own page."""
+def _elsewhere(others: Iterable[Article], site: Site) -> dict[str, str]:
+    """Where other newsrooms have the same text: their name → address of their own page."""
     found: dict[str, str] = {}
     for other in others:
         try:
             address = web_address(other.content.url or "")
         except ValueError:  # it has no page of its own
             continue
-        found.setdefault((urlsplit(address).hostname or "").removeprefix("www."), address)
+        found.setdefault(newsroom_of(other.content, site) or site.title, address)
     return found
 
 
@@ -100,10 +100,3 @@ def _stat(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
-
-
-def _lead_picture(image: Image | None, body: str) -> Image | None:
-    """None when the text shows the same picture already."""
-    if image is None or any(url and escape(url) in body for url in (image.url, image.picture.url)):
-        return None
-    return image

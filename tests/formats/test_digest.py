@@ -120,6 +120,24 @@ def test_the_preheader_has_40_to_90_characters_of_real_text() -> None:
         assert 40 <= len(shown(*stories).preheader) <= 90
 
 
+def test_a_story_from_elsewhere_names_its_newsroom_and_our_own_doesn_t() -> None:
+    address = "https://www.kabarmalang.example/1"
+
+    rendered = shown(make_article(url=address, authors=("Sari Wulandari",)))
+
+    assert "Sari Wulandari · kabarmalang.example · 23 November, 07.16 WIB" in rendered.text
+    assert re.search(rf'<a class="quiet"[^>]* href="{address}"[^>]*>kabarmalang.example</a> · ', rendered.html)
+    assert "Rizal Hamonangan · 23 November" in shown(make_article()).text
+
+
+def test_a_digest_says_a_credit_once() -> None:
+    said = replace(PICTURE, caption="Jembatan baru. (Foto: Contoh Pos/Wira)")
+
+    rendered = shown(make_article(picture=said))
+
+    assert ">Jembatan baru. (Foto: Contoh Pos/Wira)</td>" in rendered.html
+
+
 def test_only_what_a_story_says_is_escaped_into_html() -> None:
     title = 'Cabai <b>naik</b> & "Sungai" {{ 7*7 }} {count}'
 

@@ -128,6 +128,15 @@ def test_the_lead_picture_stands_before_a_body_that_lacks_it() -> None:
     assert "<figcaption>Jembatan dilihat dari tepi timur. (Contoh Pos/Wira)</figcaption></figure><p>" in body
 
 
+def test_a_feed_says_a_credit_once() -> None:
+    said = replace(PICTURE, caption="Jembatan baru. (Foto: Contoh Pos/Wira)")
+
+    assert (
+        "<figcaption>Jembatan baru. (Foto: Contoh Pos/Wira)</figcaption>"
+        in json_item(make_article(picture=said))["content_html"]
+    )
+
+
 def test_a_picture_that_the_body_shows_is_not_shown_twice() -> None:
     url = "https://cdn.contohpos.example/a.jpg?w=1&h=2"
     body = '<p><img src="https://cdn.contohpos.example/a.jpg?w=1&amp;h=2" alt="x"></p>'
