@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from syndicate.domain.source import FoundArticle, SourceConfig
-from syndicate.sources.guide import Link
+from syndicate.sources.guide import Link, moment
 from syndicate.sources.ladder import SURE, Brought, Trouble, instant, is_due
 from syndicate.sources.read.removals import mass_loss
 from syndicate.sources.reader import PageReader, Seen, story_of
@@ -150,15 +150,22 @@ class PageChannel:
             row.missing, row.lost = "", False
             if story:
                 row.drift = seen.rule if "rule_drift" in story.content.flags else ""
-                self._publish(story, seen.item["wp_id"] or 0, row, memory, look)
+                number = seen.item["wp_id"] or 0
+                memory.imported_id = memory.imported_id if memory.imported_at else max(memory.imported_id, number)
+                row.old = row.old or self._is_from_before(story, number, link, memory)
+                self._publish(story, row, memory, look)
 
-    def _publish(self, story: FoundArticle, number: int, row: Row, memory: PageMemory, look: Brought) -> None:
-        """A story that may be taken, unless it is from before the first import, which left it out: that is no news."""
+    def _is_from_before(self, story: FoundArticle, number: int, link: Link, memory: PageMemory) -> bool:
+        """True for a story that the first import left out, or couldn't see. Its date alone may be set back."""
+        if not memory.imported_at or memory.knows(story.key):
+            return False
+        imported = instant(memory.imported_at)
+        stood = bool(link.changed) and moment(link.changed, self._config.zone) < imported
+        return (number <= memory.imported_id or stood) and story.content.published < imported
+
+    def _publish(self, story: FoundArticle, row: Row, memory: PageMemory, look: Brought) -> None:
+        """A story that may be taken, unless it is from before the first import: that is no news."""
         row.published = story.content.published.isoformat()
-        if not memory.imported_at:
-            memory.imported_id = max(memory.imported_id, number)
-        elif number <= memory.imported_id and not memory.knows(story.key):
-            row.old = story.content.published < instant(memory.imported_at)
         if row.old:
             row.problem = "left out, since it is from before the first import, which didn't bring it"
         else:

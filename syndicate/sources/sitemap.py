@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from syndicate.domain.source import SourceConfig
 from syndicate.net.client import FEED, Client, FetchFailed
 from syndicate.sources.guide import Guide, GuideReader, Link, moment
-from syndicate.sources.ladder import Closed, Trouble, is_due
+from syndicate.sources.ladder import Closed, Trouble, Unreadable, is_due
 from syndicate.sources.moves import same_site
 from syndicate.sources.read.addresses import web_address
 
@@ -55,8 +55,8 @@ class Sitemaps:
     async def links(self, memory: SitemapMemory, *, now: datetime) -> tuple[Link, ...]:
         """The newest stories first. Raises Closed when no sitemap leads to any, Trouble for what may pass.
 
-        A sitemap that is closed is passed over, and one in trouble too while others lead to stories; but the first
-        look wants them all, for what it lacks would be news later.
+        A sitemap that is closed or can't be read is passed over, and one in trouble too while others lead to stories;
+        but without times in them the first look wants them all, for what it lacks would be news later.
         """
         is_first = not memory.found_at
         if not memory.entries or is_due(memory.found_at, _AGAIN, now):
@@ -70,8 +70,10 @@ class Sitemaps:
             if guide := await self._read(entry, visit):
                 working.append(entry)
                 found += [*guide.links, *await self._parts(guide.maps, visit)]
-        if visit.troubles and (is_first or not found):
+        if visit.troubles and (not found or (is_first and not _are_dated(found))):
             raise visit.troubles[0]
+        if not found and visit.unreadable:
+            raise visit.unreadable
         if not found:
             raise Closed("has none that leads to stories")
         memory.entries = memory.entries if visit.troubles else working
@@ -102,7 +104,8 @@ class Sitemaps:
     async def _parts(self, maps: Sequence[Link], visit: "_Visit") -> list[Link]:
         """Of an index: its news sitemap, and as many of the newest other parts as hold enough stories.
 
-        An older part never stands in for a newer one in trouble: its stories would look new to us.
+        Where they don't say when their stories changed, an older part never stands in for a newer one that couldn't be
+        read: the newer one's stories would be news when it is back.
         """
         useful = [one for one in maps if not _NO_STORIES.search(_name(one.url))]
         newest = sorted(useful, key=self._age, reverse=True)
@@ -111,10 +114,14 @@ class Sitemaps:
         for part in [one for one in newest if _is_news(one.url)][:1]:
             found += await self._links(part, visit)
         older: list[Link] = []
+        is_whole = True
         for part in posts[:_MOST_PARTS]:
-            before = len(visit.troubles)
-            older += await self._links(part, visit)
-            if len(older) >= _FEW or len(visit.troubles) > before:
+            links = await self._links(part, visit)
+            if not is_whole and not _are_dated(links):
+                break
+            older += links
+            is_whole = is_whole and bool(links)
+            if len(older) >= _FEW:
                 break
         return found + older
 
@@ -128,7 +135,7 @@ class Sitemaps:
         return guide.links if guide else ()
 
     async def _read(self, url: str, visit: "_Visit") -> Guide | None:
-        """None when it is closed, no sitemap, or in trouble that may pass; that is noted.
+        """None when it is closed, not readable, no sitemap, or in trouble that may pass; that is noted.
 
         Raises Trouble when the site wants to be left alone.
         """
@@ -136,6 +143,9 @@ class Sitemaps:
         try:
             guide = await self._reader.read(url, kept)
         except Closed:
+            return None
+        except Unreadable as why:
+            visit.unreadable = why
             return None
         except Trouble as why:
             if why.wait:
@@ -155,7 +165,8 @@ class _Visit:
 
     kept: dict[str, dict[str, Any]]
     left: dict[str, dict[str, Any]] = field(default_factory=dict)
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)  # those that may pass
+    unreadable: Unreadable | None = None
 
 
 def merged_links(links: Sequence[Link]) -> tuple[Link, ...]:
@@ -166,6 +177,10 @@ def merged_links(links: Sequence[Link]) -> tuple[Link, ...]:
         said = {name: getattr(held, name) or getattr(link, name) for name in ("changed", "published", "title")}
         found[link.url] = replace(held, **said)
     return tuple(found.values())
+
+
+def _are_dated(links: Sequence[Link]) -> bool:
+    return all(link.changed or link.published for link in links)
 
 
 def _name(url: str) -> str:

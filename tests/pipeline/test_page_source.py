@@ -73,6 +73,24 @@ async def test_only_new_pages_are_read_until_an_hour_is_over(reading: Reading) -
     assert {f"/{slug}/" for slug in OLD} <= {asked.path for asked in reading.site.log}
 
 
+async def test_old_stories_that_a_sitemap_names_late_are_no_news(db: Database, tmp_path: Path) -> None:
+    """A part of it that could not be read at the first look names them, and their numbers are new to us."""
+    options = Options(theme="tagdiv_cloud", sitemap="yoast")
+    async with (
+        open_wordpress(options) as site,
+        open_reading(db, site, tmp_path, channels=("sitemap", "page")) as reading,
+    ):
+        write(site, "lama")
+        await reading.look()
+        write(site, "arsip", date_gmt=site.now - timedelta(days=30))
+        number = next(number for number, post in site.posts.items() if post.slug == "arsip")
+        site.posts[number] = replace(site.posts[number], modified_gmt=site.now - timedelta(days=30))
+        write(site, "baru")
+        await reading.looks(2)
+
+        assert await reading.told() == ["published baru"]
+
+
 async def test_an_edit_and_a_new_caption_are_seen_within_an_hour(reading: Reading) -> None:
     number = write(reading.site, "baru")
     await reading.look()

@@ -226,7 +226,23 @@ async def test_a_part_that_is_closed_is_passed_over(looking: Looking, site: Site
     for path, slug in zip(parts, ("/baru/", "/lama/", "/sedang/"), strict=True):
         site.on(path, handler if path == part else sitemap(site, slug))
 
-    assert await looking.slugs() == (["baru", "lama"] if "post" in part else ["sedang", "lama"])
+    assert await looking.slugs() == (["baru"] if "post" in part else ["sedang", "lama"])
+
+
+async def test_an_older_part_that_says_its_times_stands_in_for_one_that_is_closed(looking: Looking, site: Site) -> None:
+    site.on("/sitemap.xml", index(site, "/post-sitemap.xml", "/post-sitemap2.xml"))
+    dated = f"<url><loc>{site.url('/lama/')}</loc><lastmod>2026-11-01T05:00:00+07:00</lastmod></url>"
+    site.on("/post-sitemap.xml", answer(200, _urlset(dated), XML))
+
+    assert await looking.slugs() == ["lama"]
+
+
+async def test_a_sitemap_that_can_not_be_read_keeps_nobody_from_the_others(looking: Looking, site: Site) -> None:
+    site.on("/sitemap.xml", index(site, "/news-sitemap.xml", "/post-sitemap.xml"))
+    site.on("/news-sitemap.xml", sitemap(site, "/baru/"))
+    site.on("/post-sitemap.xml", gzip_bomb())
+
+    assert await looking.slugs() == ["baru"]
 
 
 async def test_digits_of_the_sites_own_address_make_no_part_the_newest(looking: Looking, site: Site) -> None:
