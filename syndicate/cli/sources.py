@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from syndicate.domain.source import Gathered
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A source's name in the configuration.")]
+_CONFIRMED = " Confirmed at "
 _Problems = Annotated[bool, typer.Option("--problems", help="Only what went wrong, every line of it in full.")]
 _Page = Annotated[str | None, typer.Option(metavar="URL", help="Read this page of the newsroom, layer by layer.")]
 
@@ -170,8 +171,6 @@ async def _test(app: "App", name: str) -> tuple["Gathered", str]:
 
 async def _confirm(app: "App", name: str, code: str) -> None:
     """What the source asked for was meant: the source's problem and the log say who said so."""
-    from dataclasses import replace
-
     import structlog
 
     from syndicate.sources.read.removals import confirmation
@@ -186,9 +185,9 @@ async def _confirm(app: "App", name: str, code: str) -> None:
                 f"nothing was confirmed: the last look at {name} didn't ask for the code {code}; what it asks for, "
                 "`syndicate sources list --problems` says"
             )
-        await sources.confirm(connection, name, code)
-        told = f"{state.problem} Confirmed at {show.moment(app.clock.now(), app.site.timezone)} by {_who()}."
-        await sources.save(connection, replace(state, problem=told))
+        asked = state.problem.partition(_CONFIRMED)[0]
+        told = f"{asked}{_CONFIRMED}{show.moment(app.clock.now(), app.site.timezone)} by {_who()}."
+        await sources.confirm(connection, name, code, problem=told)
         await sources.look_soon(connection, name, now=app.clock.now())
     structlog.get_logger().warning("source.loss_confirmed", source=name, code=code, by=_who())
 

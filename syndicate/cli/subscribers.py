@@ -114,10 +114,13 @@ async def _add(
 ) -> tuple[str, list[str]]:
     from syndicate.domain.audience import Subscriber, normal_address
     from syndicate.pipeline.reconcile import join
+    from syndicate.store.schema import is_new, migrate
 
     address = normal_address(typed)
     for newsletter in newsletters:
         newsletter_of(app, newsletter)
+    if await is_new(app.db):  # readers may be there before the first start
+        await migrate(app.db)
     person = Subscriber(
         id=0,
         address=address,

@@ -107,7 +107,7 @@ async def gather_source(
     await asyncio.to_thread(_keep_pictures, found, album.folder)
     tour = Round()
     found, missing = await with_pictures(db, config, found, album, tour, now=now)
-    gathered = replace(gathered, problems=(*gathered.problems, *missing))
+    gathered = replace(gathered, problems=tuple(dict.fromkeys((*gathered.problems, *missing))))
     report = GatherReport(
         source=config.name,
         look=gathered.look,
@@ -160,8 +160,8 @@ async def _look_at_pictures(db: Database, look: _Look, album: Album, tour: Round
     unseen = {a.id: a for a in (*young, *waiting.values()) if a.id not in look.taken}
     shown = [FoundArticle(key=a.source_key, content=a.content) for a in unseen.values()]
     dressed, _ = await with_pictures(db, look.config, shown, album, tour, now=look.now)
-    pairs = zip(shown, dressed, strict=True)
-    changed = {after.key: after for before, after in pairs if before.content != _credited(after.content, look)}
+    pairs = zip(shown, dressed, strict=True)  # before and after
+    changed = {a.key: a for b, a in pairs if b.content.picture != _credited(a.content, look).picture}
     if not changed:
         return
     async with db.write() as connection:

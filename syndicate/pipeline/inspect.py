@@ -43,6 +43,8 @@ async def glance(config: SourceConfig, source: Source, tools: Tools, *, now: dat
         sample = await (_of_wordpress if config.kind == "wordpress" else _of_pages)(config, tools, now=now)
     except (Refused, Closed, Trouble) as why:
         return Gathered(look=Look.FAILED, problem=f"{config.location}: {why}.")
+    if sample.problems and not sample.articles:
+        return Gathered(look=Look.FAILED, problem=sample.problems[0], problems=sample.problems[1:])
     return Gathered(look=Look.OK, articles=sample.articles, problems=sample.problems)
 
 

@@ -7,9 +7,10 @@ the story, so those of young stories are asked for anew, with their validators.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from syndicate.domain.article import Content
 from syndicate.domain.source import FoundArticle, Media, SourceConfig, obeys_robots
@@ -40,9 +41,10 @@ class Album:
 
 @dataclass
 class Round:
-    """How many pictures one look still asks for: none after the first trouble of a host, or when time is up."""
+    """How many pictures one look still asks for, none when time is up, and which hosts it leaves alone from now on."""
 
     left: int = MOST_AT_ONCE
+    troubled: set[str] = field(default_factory=set)
 
 
 async def with_pictures(
@@ -56,14 +58,18 @@ async def with_pictures(
     for url in _queue(urls, known, now=now):
         if not tour.left:
             break
+        host = urlsplit(url).netloc
+        if host in tour.troubled:
+            continue
         before = known.get(url, KeptPicture(url=url, checked_at=now))
         shot = await _ask(config, before, album)
+        if shot is None or shot.host_trouble:
+            tour.troubled.add(host)
         if shot is None:
-            tour.left = 0
-            break
+            continue
         known[url] = await _keep(db, config.name, before, shot, album, now=now)
         late = asyncio.get_running_loop().time() > until
-        tour.left = 0 if shot.host_trouble or late else tour.left - 1
+        tour.left = 0 if late else tour.left - 1
     problems = [
         f"{story.content.title[:80]!r}: its picture {known[url].problem}"
         for url, story in urls.items()

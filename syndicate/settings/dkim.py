@@ -73,8 +73,10 @@ def _read(path: Path, *, domain: str, selector: str) -> RSAPrivateKey | Ed25519P
         raise ConfigError(f"{path}: others can open it; run: chmod 600 {path}")
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
-    except ValueError:
-        raise ConfigError(f"{path} is no private key; put it back from your copy of the keys") from None
+    except (ValueError, TypeError):  # TypeError: it wants a passphrase
+        raise ConfigError(
+            f"{path} is no private key that we can read; put it back from your copy of the keys"
+        ) from None
     if not isinstance(key, RSAPrivateKey if path.stem.endswith("-rsa") else Ed25519PrivateKey):
         raise ConfigError(f"{path} holds a key of another kind; put it back from your copy of the keys")
     return key

@@ -43,7 +43,7 @@ class Darkroom:
         if answer.status == 304 and (etag or last_modified):
             return Shot(etag=etag, last_modified=last_modified)
         if answer.status != 200:
-            busy = answer.status == 429 or answer.status >= 500
+            busy = answer.status in (429, 503)
             return Shot(problem=f"could not be fetched: the site answered {answer.status}", host_trouble=busy)
         made = await develop(self.jail, answer.body)
         if isinstance(made, str):

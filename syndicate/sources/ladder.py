@@ -54,6 +54,13 @@ class Brought:
     gone: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     alarm: str = ""  # for the operator: what must not go on unseen
+    confirmed: str = ""  # what of the operator's word on a mass loss is still to be acted on
+
+
+def keep_word(values: dict[str, str], look: Brought) -> None:
+    """The operator's word stays in the source's memory until it was acted on, which takes two looks at least."""
+    values.pop("confirmed", None)
+    values |= {"confirmed": look.confirmed} if look.confirmed else {}
 
 
 def whole(answer: Fetched | FetchFailed) -> Fetched:

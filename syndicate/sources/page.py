@@ -8,7 +8,7 @@ from syndicate.domain.source import Gathered, Look, Memory, SourceConfig
 from syndicate.jail import Jail
 from syndicate.net.client import Client
 from syndicate.sources.guide import GuideReader, Link
-from syndicate.sources.ladder import Closed, Trouble
+from syndicate.sources.ladder import Closed, Trouble, keep_word
 from syndicate.sources.pages import PageChannel, PageMemory
 from syndicate.sources.read.rules import PageRule
 from syndicate.sources.reader import PageReader
@@ -61,8 +61,7 @@ async def look_at_pages(
         raise Trouble(f"leads to no stories{', though it did before' if memory.rows else ''}")
     importing = not memory.imported_at
     look = await channel.look(memory, links, confirmed=values.get("confirmed", ""), now=now)
-    if not look.alarm and not any(row.is_missing_story() for row in memory.rows.values()):
-        values.pop("confirmed", None)  # the operator's word is kept until it was acted on, which takes two looks
+    keep_word(values, look)
     values["pages"] = memory.text()
     return Gathered(
         look=Look.OK if memory.imported_at else Look.DEGRADED,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from syndicate.domain.source import FoundArticle, SourceConfig
 from syndicate.sources.guide import Link, moment
 from syndicate.sources.ladder import SURE, Brought, Trouble, instant, is_due
-from syndicate.sources.read.removals import mass_loss
+from syndicate.sources.read.removals import kept_word, mass_loss
 from syndicate.sources.reader import PageReader, Seen, story_of
 
 _A_LOOK = 25  # stories read in one look
@@ -179,6 +179,7 @@ class PageChannel:
         missing = [row for row in memory.rows.values() if row.is_missing_story() and (row.sealed or not row.listed)]
         lost = {row.key for row in missing} - {row.key for row in memory.rows.values() if not row.missing}
         where = {row.key: url for url, row in memory.rows.items()}
+        look.confirmed = kept_word(confirmed, lost)
         if alarm := mass_loss(lost, len(known), source=self._config.name, confirmed=confirmed, where=where):
             return alarm
         look.gone = {row.key for row in missing if row.lost} & lost
@@ -230,9 +231,13 @@ def _queue(memory: PageMemory, links: Sequence[Link], *, now: datetime) -> list[
 
 
 def _is_stale(row: Row, now: datetime) -> bool:
-    """An editor who mends what stands against a story waits for it; a link that leads nowhere is nobody's work."""
-    soon = row.unreached or (row.problem and not row.missing)
-    return bool(row.read_at) and is_due(row.read_at, SURE if soon else _AGAIN, now)
+    """An editor who mends what stands against a story waits for it, at first; a dead link is nobody's work."""
+    if not row.read_at:
+        return False
+    wait = SURE if row.unreached else _AGAIN
+    if row.problem and not row.missing:  # ever more seldom: many pages are no stories and never will be
+        wait = min(max((instant(row.read_at) - instant(row.found_at)) / 2, SURE), wait)
+    return is_due(row.read_at, wait, now)
 
 
 def _miss(row: Row, now: datetime) -> None:

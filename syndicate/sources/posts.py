@@ -46,7 +46,7 @@ class RestMemory:
         return json.dumps(asdict(self) | bounded, separators=(",", ":"))
 
     def knows(self, number: str) -> bool:
-        """True for a post that we took once, however old: what came after the first import is all ours."""
+        """True for a post that is ours: one that the first import took, or any that came after it."""
         return (
             int(number) > self.imported_id or number in self.posts or number in self.gone or int(number) in self.taken
         )

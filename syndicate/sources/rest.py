@@ -20,7 +20,7 @@ from syndicate.sources.ladder import SURE, Brought, Closed, Trouble, Unreadable,
 from syndicate.sources.moves import same_site
 from syndicate.sources.posts import RestMemory
 from syndicate.sources.read.items import found_articles
-from syndicate.sources.read.removals import mass_loss
+from syndicate.sources.read.removals import kept_word, mass_loss
 
 OVERLAP = timedelta(seconds=120)  # a post may be saved while the list is made (gather.md §2.2)
 _PAGE = 50  # posts read whole at once
@@ -64,9 +64,8 @@ class RestChannel:
         else:
             await self._import(memory, look, now=now)
         home = self._config.location.rstrip("/")
-        look.problems += [
-            f"{home}/?p={one}: left out for now, since its record {why}" for one, why in memory.unread.items()
-        ]
+        look.problems += [f"{home}/?p={one}: left out, since its record {why}" for one, why in memory.unread.items()]
+        memory.unread = {one: why for one, why in memory.unread.items() if memory.knows(one)}  # else old when mended
         return look
 
     async def _go_on(self, memory: RestMemory, look: _Look, *, confirmed: str, now: datetime) -> None:
@@ -179,6 +178,7 @@ class RestChannel:
         memory.missing = {number: memory.missing.get(number, now.isoformat()) for number in lost}
         where = {number: memory.posts[number][2] for number in lost}
         look.alarm = mass_loss(lost, len(asked), source=self._config.name, confirmed=confirmed, where=where)
+        look.confirmed = kept_word(confirmed, lost)
         if look.alarm:
             return
         again = memory.unlisted if sweep else []

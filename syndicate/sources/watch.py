@@ -13,7 +13,7 @@ from datetime import datetime
 from syndicate.domain.source import FoundArticle, SourceConfig
 from syndicate.sources.guide import Link
 from syndicate.sources.ladder import SURE, Brought, Trouble, is_due
-from syndicate.sources.read.removals import mass_loss
+from syndicate.sources.read.removals import kept_word, mass_loss
 from syndicate.sources.reader import PageReader
 
 _REMEMBERED = 100  # stories, the newest
@@ -52,6 +52,7 @@ class FeedWatch:
         lost = [key for key in suspects[:_A_LOOK] if await self._is_lost(key, rows, now=now)]
         missing = [key for key, row in rows.items() if row.missing]
         where = {key: row.url for key, row in rows.items()}
+        brought.confirmed = kept_word(confirmed, missing)
         brought.alarm = mass_loss(missing, len(rows), source=self._config.name, confirmed=confirmed, where=where)
         if not brought.alarm:
             brought.gone = set(lost)

@@ -18,7 +18,7 @@ from syndicate.net.client import PAGE, Client, FetchFailed
 from syndicate.sources.feed import FeedSource
 from syndicate.sources.filling import Filler
 from syndicate.sources.guide import GuideReader
-from syndicate.sources.ladder import Closed, Trouble, asked_wait, whole
+from syndicate.sources.ladder import Closed, Trouble, asked_wait, keep_word, whole
 from syndicate.sources.moves import same_site
 from syndicate.sources.page import look_at_pages
 from syndicate.sources.pages import PageChannel
@@ -87,8 +87,7 @@ class WordPressSource:
         importing = not memory.imported_at
         memory.root = memory.root or await self._find_root(values)
         look = await self._rest.look(memory, confirmed=values.get("confirmed", ""), now=now)
-        if not memory.missing:  # the operator's word is kept until it was acted on, which takes two looks
-            values.pop("confirmed", None)
+        keep_word(values, look)
         values["rest"] = memory.text()
         gathered = Gathered(
             look=Look.OK if look.articles or look.gone else Look.UNCHANGED,
@@ -130,8 +129,7 @@ class WordPressSource:
             return gathered
         confirmed = values.get("confirmed", "")
         seen = await self._watch.look(values, gathered.articles, confirmed=confirmed, now=now)
-        if not seen.alarm:
-            values.pop("confirmed", None)
+        keep_word(values, seen)
         problem = "; ".join(filter(None, [gathered.problem, seen.alarm]))
         return replace(gathered, gone=gathered.gone | seen.gone, problem=problem)
 

@@ -101,10 +101,10 @@ async def look_soon(connection: AsyncConnection, name: str, *, now: datetime) ->
     await connection.execute(update(sources).where(sources.c.name == name).values(values))
 
 
-async def confirm(connection: AsyncConnection, name: str, code: str) -> None:
-    """The operator's word that this mass loss was meant; the source finds it in its memory."""
+async def confirm(connection: AsyncConnection, name: str, code: str, *, problem: str) -> None:
+    """The operator's word that this mass loss was meant; the source finds it in its memory, people in `problem`."""
     memory = (await connection.execute(_memory(name))).scalar_one()
-    values = {"memory": memory | {"confirmed": code}}
+    values = {"memory": memory | {"confirmed": code}, "problem": problem}
     await connection.execute(update(sources).where(sources.c.name == name).values(values))
 
 

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import dkim
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.cli.conftest import Cli, write_story
 
@@ -88,13 +94,17 @@ def test_a_channel_that_signs_without_keys_is_refused_with_the_command_that_make
     assert "syndicate keys dkim lintaspagi.example --selector s9" in said.err
 
 
-@pytest.mark.parametrize("harm", ["open to others", "damaged", "of another kind"])
+@pytest.mark.parametrize("harm", ["open to others", "damaged", "of another kind", "behind a passphrase"])
 def test_a_signing_key_that_is_not_as_it_should_be_is_not_used(harm: str, cli: Cli, paper: Path) -> None:
     cli("keys", "dkim", "lintaspagi.example")
     sign_with(paper, "s1")
     folder = paper / "keys" / "dkim" / "lintaspagi.example"
     if harm == "open to others":
         (folder / "s1-rsa.pem").chmod(0o644)
+    elif harm == "behind a passphrase":
+        key = load_pem_private_key((folder / "s1-rsa.pem").read_bytes(), password=None)
+        sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"rahasia"))
+        (folder / "s1-rsa.pem").write_bytes(sealed)
     elif harm == "damaged":
         (folder / "s1-rsa.pem").write_text("-----BEGIN", "ascii")
     else:

@@ -38,6 +38,8 @@ class Fuse:
 
     def __init__(self) -> None:
         self.prefix, self.left, self.passed = "", 0, 0
+        self.whole = 0  # the last point at which the source knew nothing of this look yet
+        self._is_written = False
 
     def set(self, prefix: str, number: int) -> None:
         """0: burns through without an end."""
@@ -48,6 +50,9 @@ class Fuse:
         if not point.startswith(self.prefix):
             return
         self.passed += 1
+        self._is_written = self._is_written or point.startswith("INSERT INTO sources")
+        if point == "commit" and self._is_written:
+            self.whole, self._is_written = self.passed, False
         if self.passed == self.left:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -96,7 +101,7 @@ async def main(store: str, url: str, folder: Path) -> None:
         fuse.set(order["prefix"], order["number"])
         now = datetime.fromisoformat(order["now"])
         report = await gather_source(db, config, source, site=SITE, album=album, chance=0.5, now=now)
-        print(json.dumps({"points": fuse.passed, "problem": report.problem}), flush=True)
+        print(json.dumps({"points": fuse.whole, "problem": report.problem}), flush=True)
     await client.aclose()
     await jail.aclose()
     await db.aclose()

@@ -28,7 +28,7 @@ from tests.servers.wordpress import Wordpress
 class Report:
     """What a look said."""
 
-    points: int
+    points: int  # until it is written down; what comes after it is a later look's to do again
     problem: str
 
 

@@ -51,8 +51,8 @@ class Reading:
             self.db, described, source, site=SITE, album=self.album, chance=0.5, now=self.site.now
         )
 
-    async def looks(self, count: int, **config: Any) -> list[GatherReport]:
-        return [await self.look(**config) for _ in range(count)]
+    async def looks(self, count: int, *, minutes: int = 5, **config: Any) -> list[GatherReport]:
+        return [await self.look(minutes=minutes, **config) for _ in range(count)]
 
     async def told(self) -> list[str]:
         """The change log since the first import, as KIND SLUG."""

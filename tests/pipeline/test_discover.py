@@ -6,13 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from syndicate.domain.source import Look
 from syndicate.errors import Refused
 from syndicate.jail import Jail
 from syndicate.net.client import Client
 from syndicate.net.guard import Allowed
 from syndicate.pipeline.discover import Discovery, discover
+from syndicate.pipeline.inspect import glance
 from syndicate.settings import assets
-from syndicate.sources import Tools
+from syndicate.sources import Tools, open_source
 from syndicate.sources.read.rules import load_rules
 from tests.factories import make_config
 from tests.servers import http
@@ -63,6 +65,17 @@ async def open_site(options: Options, *, stories: int = 5) -> AsyncIterator[Site
 
 def states(found: Discovery) -> list[str]:
     return [f"{one.name} {one.state} {one.status or ''}".strip() for one in found.channels]
+
+
+async def test_a_glance_that_brings_flaws_and_no_story_is_a_failed_look() -> None:
+    async with open_site(Options()) as site:
+        for slug in [post.slug for post in site.wordpress.posts.values()]:
+            site.wordpress.protect(slug)
+        config = make_config(name="koran", kind="wordpress", location=f"{site.wordpress.home}/")
+        seen = await glance(config, open_source(config, site.tools), site.tools, now=site.wordpress.now)
+
+    assert (seen.look, seen.articles) == (Look.FAILED, ())
+    assert "behind a password" in seen.problem
 
 
 SITES = {

@@ -216,7 +216,7 @@ async def test_a_dead_link_does_not_keep_the_operators_word_on_a_loss(reading: R
     await reading.looks(4, location=place)
     code = (await reading.problem()).rpartition(" ")[2].rstrip("`")
     async with reading.db.write() as connection:
-        await sources.confirm(connection, "koran", code)
+        await sources.confirm(connection, "koran", code, problem="")
     await reading.looks(3, location=place)
     async with reading.db.read() as connection:
         state = await sources.get(connection, "koran")
@@ -347,7 +347,7 @@ async def test_a_mass_loss_that_the_operator_confirmed_is_withdrawn(reading: Rea
     await reading.looks(5)
     code = (await reading.problem()).rpartition(" ")[2].rstrip("`")
     async with reading.db.write() as connection:
-        await sources.confirm(connection, "koran", code)
+        await sources.confirm(connection, "koran", code, problem="")
     await reading.looks(2)
 
     assert sorted(article.state.value for article in await reading.held()) == ["published"] * 2 + ["withdrawn"] * 4

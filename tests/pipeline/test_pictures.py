@@ -39,6 +39,7 @@ class Newsroom:
 
     db: Database
     site: Site
+    other: Site  # a second host
     source: ScriptedSource
     clock: SetClock
     album: Album
@@ -86,12 +87,14 @@ class Newsroom:
 
 @pytest.fixture
 async def newsroom(db: Database, tmp_path: Path) -> AsyncIterator[Newsroom]:
-    async with serve() as site:
-        client = Client(allowed=Allowed.parse([f"127.0.0.1:{site.port}"]), user_agent="Test/1")
+    async with serve() as site, serve() as other:
+        allowed = Allowed.parse([f"127.0.0.1:{one.port}" for one in (site, other)])
+        client = Client(allowed=allowed, user_agent="Test/1")
         jail = Jail(wall_seconds=10.0)
         room = Newsroom(
             db=db,
             site=site,
+            other=other,
             source=ScriptedSource(),
             clock=SetClock(),
             album=Album(darkroom=Darkroom(client=client, jail=jail), folder=tmp_path),
@@ -221,9 +224,7 @@ async def hangs_up(_: Heard, wire: Wire) -> None:
     """The line goes dead without an answer."""
 
 
-@pytest.mark.parametrize(
-    "trouble", [refuses(503), refuses(429), refuses(500), hangs_up], ids=["503", "429", "500", "-"]
-)
+@pytest.mark.parametrize("trouble", [refuses(503), refuses(429), hangs_up], ids=["503", "429", "-"])
 async def test_trouble_of_the_whole_host_is_no_failure_of_its_pictures(newsroom: Newsroom, trouble: Any) -> None:
     for key in "abc":
         newsroom.site.on(f"/{key}.jpg", trouble)
@@ -250,6 +251,17 @@ async def test_a_picture_that_always_brings_trouble_keeps_no_other_waiting(newsr
         await newsroom.look()
 
     assert newsroom.asked() == ["/baru.jpg", "/lama.jpg", "/baru.jpg"]
+    assert await newsroom.held() == {"lama"}
+
+
+async def test_trouble_of_one_host_keeps_no_picture_of_another_waiting(newsroom: Newsroom) -> None:
+    newsroom.other.on("/baru.jpg", refuses(503))
+    newsroom.publish("baru", url=newsroom.other.url("/baru.jpg"))
+    serves(newsroom.site, "/lama.jpg", photo())
+    newsroom.publish("lama", "/lama.jpg", minutes_ago=60)
+    await newsroom.look()
+
+    assert [heard.path for heard in newsroom.other.requests] == ["/baru.jpg"]
     assert await newsroom.held() == {"lama"}
 
 

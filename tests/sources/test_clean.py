@@ -50,6 +50,15 @@ def cleaned(markup: str, base: str = BASE) -> Cleaned:
         ('<p>a</p><p><b>Simak Video:</b> <a href="/v">Panen</a></p>', "<p>a</p>"),
         ('<p>a</p><p>Ikuti kami di <a href="https://news.google.com/publications/X">Google News</a>.</p>', "<p>a</p>"),
         ('<div><span>Follow</span> <a href="https://whatsapp.com/channel/0029">Saluran</a></div>', ""),
+        ("<h2>Satu<div>Dua</div></h2><p>a</p>", "<h2>Satu Dua </h2><p>a</p>"),
+        (
+            '<p>Simak siarannya di <a href="https://t.me/dinas">kanal Telegram</a> pada Senin.</p>',
+            '<p>Simak siarannya di <a href="https://t.me/dinas">kanal Telegram</a> pada Senin.</p>',
+        ),
+        (
+            '<p>Simak siarannya di <a href="https://t.me/dinas/12">Telegram</a>.</p>',
+            '<p>Simak siarannya di <a href="https://t.me/dinas/12">Telegram</a>.</p>',
+        ),
         (
             '<p>Ia menulis di <a href="https://t.me/wali/7">Telegram</a>.</p>',
             '<p>Ia menulis di <a href="https://t.me/wali/7">Telegram</a>.</p>',

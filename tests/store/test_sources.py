@@ -113,7 +113,7 @@ async def begin_look(db: Database, *, code: str = "") -> sources.SourceState:
     async with db.write() as connection:
         await sources.know(connection, ["lintas"], now=NOW)
         if code:
-            await sources.confirm(connection, "lintas", code)
+            await sources.confirm(connection, "lintas", code, problem="")
         state = await sources.get(connection, "lintas")
     assert state is not None
     return state

@@ -59,8 +59,11 @@ _RELATED = re.compile(
     r"\W*((baca|simak|lihat|tonton) (juga|pula|video)|(read|see) also)\b\s*(?P<colon>:?)", re.IGNORECASE
 )
 _INVITING = re.compile(r"\W*(ikuti|dapatkan|cek|simak|baca|(ber)?gabung|follow|join|get)\b", re.IGNORECASE)
-_OWN_CHANNEL = re.compile(r"https?://(news\.google\.com|(www\.)?whatsapp\.com/channel|t\.me)/")
+_OWN_CHANNEL = re.compile(
+    r"https?://(news\.google\.com|(www\.)?whatsapp\.com/channel|t\.me)/(?![^/]+/\d)"
+)  # no single post
 _KEPT_SHARE = 0.9  # of the text's letters; pointers, advertisements and frames don't count (gather.md §1.10)
+_LONGEST_INVITATION = 160  # characters
 _LONGEST_RELATED = 300  # characters; a longer paragraph is the newsroom's prose
 _SHORTCODE = re.compile(
     r"\[/?(?:caption|gallery|embed|playlist|audio|(?:vc|td|tdb|tdc|et_pb|fusion|su)_[\w-]+)(?:\s[^\[\]]*)?/?\]"
@@ -259,6 +262,8 @@ def _settle_headings(root: HtmlElement) -> None:
     """A heading is one line: it can hold no paragraphs."""
     for heading in root.iter(*_HEADINGS):
         for inner in list(heading.iter(*_CONTAINERS)):
+            if inner.getprevious() is not None or (heading.text or "").strip():
+                inner.text = f" {inner.text or ''}"
             inner.tail = f" {inner.tail or ''}"
             inner.drop_tag()
 
@@ -335,8 +340,12 @@ def _pointer(element: HtmlElement, text: str) -> list[HtmlElement]:
 
 
 def _is_invitation(element: HtmlElement, text: str) -> bool:
-    """ "Ikuti Contoh Pos di Google News": a line that asks readers into a newspaper's channel elsewhere."""
-    return bool(_INVITING.match(text)) and any(_OWN_CHANNEL.match(link.get("href", "")) for link in element.iter("a"))
+    """ "Ikuti Contoh Pos di Google News": a short line that leads readers into a newspaper's channel elsewhere."""
+    links = list(element.iter("a"))
+    if not links or len(text) > _LONGEST_INVITATION or not _INVITING.match(text):
+        return False
+    ends_there = text.rstrip(" .!").endswith(one_line(links[-1].text_content()).rstrip(" .!"))
+    return ends_there and any(_OWN_CHANNEL.match(link.get("href", "")) for link in links)
 
 
 def _is_all_links(element: HtmlElement) -> bool:

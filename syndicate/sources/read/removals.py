@@ -26,6 +26,22 @@ def confirmation(source: str, code: str) -> str:
     return f"`syndicate sources confirm {source} {code}`"
 
 
+def covers(confirmed: str, lost: Collection[str]) -> bool:
+    """Whether the operator's word is about these: by their code, or for they are among those it was about."""
+    code, *keys = confirmed.split("\n")
+    return code == removal_code(lost) or (bool(keys) and set(lost) <= set(keys))
+
+
+def kept_word(confirmed: str, lost: Collection[str]) -> str:
+    """The operator's word as it is remembered until the last of these is gone or back; "" once none is left.
+
+    Stories go one after the other, and the code of those that are left is another one: so their keys are kept too.
+    """
+    if not confirmed or not lost or not covers(confirmed, lost):
+        return ""
+    return confirmed if "\n" in confirmed else "\n".join([confirmed, *sorted(lost)])
+
+
 def some(names: Collection[str]) -> str:
     """The first of them, and how many there are besides."""
     shown, more = sorted(names)[:_NAMED], len(names) - _NAMED
@@ -37,12 +53,12 @@ def mass_loss(
 ) -> str:
     """The alarm when so many of a site's stories are missing that a broken site is likelier than its editors.
 
-    "" when the loss may be believed; `confirmed` is the code that the operator gave, `where` has the addresses of
+    "" when the loss may be believed; `confirmed` is the operator's word (`kept_word`), `where` has the addresses of
     stories whose keys aren't addresses.
     """
     is_small = len(lost) <= _FEW_REMOVALS and len(lost) <= max(_SMALL_SHARE * known, 1)
     code = removal_code(lost)
-    if is_small or confirmed == code:
+    if is_small or covers(confirmed, lost):
         return ""
     addresses = [address for key in lost if "://" in (address := where.get(key, key))]
     which = f" ({some(addresses)})" if addresses else ""

@@ -22,6 +22,8 @@ from syndicate.sources.read.words import without_illegal
 MOST_POSTS = 200  # WordPress gives 100 a page
 _NO_NUMBER = 10**18
 _ABOVE = re.compile(r"/category/(.+?)/?$")
+_DEEPEST = 8  # categories above one; more are no newsroom's
+_BLANKS = str.maketrans("-/", "  ")
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 same_site("https://a.example", "https://b.example")  # else it reads its list of suffixes at the first post
@@ -166,7 +168,9 @@ def _paths(terms: list[dict[str, Any]]) -> list[str]:
     for term in sections:
         above = _ABOVE.search(urlsplit(_text(term.get("link"))).path)
         slugs = above[1].split("/")[:-1] if above else []
-        elements = [names.get(slug) or unquote(slug).replace("-", " ").title() for slug in slugs]
+        if len(slugs) > _DEEPEST:
+            slugs = []
+        elements = [names.get(slug) or unquote(slug).translate(_BLANKS).title() for slug in slugs]
         paths += ["/".join([*elements, name]) for name in _named([term], "category")]
     return list(dict.fromkeys(paths))
 
