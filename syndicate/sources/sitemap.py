@@ -61,7 +61,7 @@ class Sitemaps:
         is_first = not memory.found_at
         if not memory.entries or is_due(memory.found_at, _AGAIN, now):
             memory.entries, memory.found_at = await self._entries(), now.isoformat()
-        visit = _Visit(kept=memory.documents)
+        visit = _Visit(kept=memory.documents, is_first=is_first)
         found: list[Link] = []
         working: list[str] = []
         for entry in memory.entries:
@@ -104,8 +104,8 @@ class Sitemaps:
     async def _parts(self, maps: Sequence[Link], visit: "_Visit") -> list[Link]:
         """Of an index: its news sitemap, and as many of the newest other parts as hold enough stories.
 
-        Where they don't say when their stories changed, an older part never stands in for a newer one that couldn't be
-        read: the newer one's stories would be news when it is back.
+        An older part never stands in for a newer one in trouble: its stories would look new to us. Nor, at the first
+        look, for one that is closed, unless it says when its stories changed: the newer ones would be news later.
         """
         useful = [one for one in maps if not _NO_STORIES.search(_name(one.url))]
         newest = sorted(useful, key=self._age, reverse=True)
@@ -116,12 +116,13 @@ class Sitemaps:
         older: list[Link] = []
         is_whole = True
         for part in posts[:_MOST_PARTS]:
+            before = len(visit.troubles)
             links = await self._links(part, visit)
-            if not is_whole and not _are_dated(links):
+            if visit.is_first and not is_whole and not _are_dated(links):
                 break
             older += links
             is_whole = is_whole and bool(links)
-            if len(older) >= _FEW:
+            if len(older) >= _FEW or len(visit.troubles) > before:
                 break
         return found + older
 
@@ -164,6 +165,7 @@ class _Visit:
     """One look through the documents: what they left the last time, what they leave now, and what went wrong."""
 
     kept: dict[str, dict[str, Any]]
+    is_first: bool = False
     left: dict[str, dict[str, Any]] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)  # those that may pass
     unreadable: Unreadable | None = None
