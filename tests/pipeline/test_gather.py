@@ -337,22 +337,26 @@ async def test_a_page_that_changes_at_every_look_is_left_alone_after_24_undated_
     assert (await room.story("a")).version == CHURN_LIMIT + 2
 
 
+async def cut_power_at(number: int, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that breaks off at its n-th story; a crash inside a transaction can't be had from outside."""
+    real, calls = step._take_story, []
+
+    async def breaks(*args: Any) -> Article:
+        calls.append(args)
+        if len(calls) == number:
+            raise RuntimeError("power cut")
+        return await real(*args)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        patch.setattr(step, "_take_story", breaks)
+        await room.look()
+
+
 async def test_memory_is_never_ahead_of_the_stories(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     before = await room.state()
     for number in range(70):
         room.source.publish(f"k{number}", published=NOW + timedelta(seconds=number))
-    real, calls = step._take_story, []
-
-    async def breaks(*args: Any) -> Article:  # a crash inside the second chunk can't be had from outside
-        calls.append(args)
-        if len(calls) == 65:
-            raise RuntimeError("power cut")
-        return await real(*args)
-
-    monkeypatch.setattr(step, "_take_story", breaks)
-    with pytest.raises(RuntimeError, match="power cut"):
-        await room.look()
-    monkeypatch.undo()
+    await cut_power_at(65, room, monkeypatch)
 
     assert await room.state() == before
     assert len(await room.log()) == 60  # the first chunk is whole, the second never happened
@@ -371,7 +375,7 @@ async def test_no_text_is_read_for_likeness_while_others_wait_for_the_database(
     real_write = room.db.write
 
     @asynccontextmanager
-    async def write() -> AsyncIterator[Any]:  # whether a transaction is open can't be seen from outside
+    async def write() -> AsyncIterator[Any]:
         async with real_write() as connection:
             writing.append(1)
             yield connection
@@ -381,6 +385,7 @@ async def test_no_text_is_read_for_likeness_while_others_wait_for_the_database(
         reads.append(len(writing))
         return print_of(content)
 
+    # When a look reads a text, and whether a transaction is open then, can't be seen from outside: both go on as ever.
     monkeypatch.setattr(room.db, "write", write)
     monkeypatch.setattr(comparing, "print_of", reading)
     room.source.edit("lama1", body_html=html(*text, OWN_REPORT[0]))
@@ -410,17 +415,7 @@ async def test_a_transaction_takes_only_so_much_text(room: Room, monkeypatch: py
     for number in range(3):
         body = html(*long_text(250, seed=number))
         room.source.publish(f"k{number}", body_html=body, published=NOW + timedelta(seconds=number))
-    real, calls = step._take_story, []
-
-    async def breaks(*args: Any) -> Article:  # a crash inside the last transaction can't be had from outside
-        calls.append(args)
-        if len(calls) == 3:
-            raise RuntimeError("power cut")
-        return await real(*args)
-
-    monkeypatch.setattr(step, "_take_story", breaks)
-    with pytest.raises(RuntimeError, match="power cut"):
-        await room.look()
+    await cut_power_at(3, room, monkeypatch)
 
     assert len(await room.log()) == 2
 
