@@ -126,7 +126,7 @@ async def take_sample(channel: Channel, config: SourceConfig, tools: Tools, *, n
     if channel.name in ("sitemap", "page") or config.kind == "page":
         return await sample_pages(channel.links, config, tools, now=now)
     if channel.name == "rest":
-        return await sample_posts(channel.url, f"per_page={SHOWN}", config, tools, now=now)
+        return await sample_posts(channel.url, {"per_page": str(SHOWN)}, config, tools, now=now)
     return await sample_feed(channel.url, config, tools, now=now)
 
 

@@ -3,10 +3,10 @@
 Writes nothing, remembers nothing, and asks for no more than it shows.
 """
 
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from syndicate.domain.source import FoundArticle, Gathered, Look, Memory, SourceConfig
 from syndicate.errors import Refused
@@ -92,16 +92,17 @@ async def _told(
         return Sample(articles=tuple(filter(is_it, gathered.articles)), problems=(gathered.problem,))
     channel = await _open_channel(config, tools, now=now) if config.kind == "wordpress" else None
     if channel is not None and channel.name == "rest":
-        return await sample_posts(channel.url, _one_post(url, seen), config, tools, now=now)
+        sample = await sample_posts(channel.url, _one_post(url, seen), config, tools, now=now)
+        return replace(sample, articles=tuple(filter(is_it, sample.articles)))
     if channel is not None and channel.name == "feed":
         return await sample_feed(channel.url, config, tools, now=now, is_wanted=is_it)
     return None
 
 
-def _one_post(url: str, seen: Seen) -> str:
+def _one_post(url: str, seen: Seen) -> Mapping[str, str]:
     """The question for the story of this page: by its number where the page says it, else by its address."""
     number = seen.item["wp_id"] if seen.item else None
-    return f"include={number}" if number else f"slug={urlsplit(url).path.rstrip('/').rpartition('/')[2]}"
+    return {"include": str(number)} if number else {"slug": unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])}
 
 
 async def _of_wordpress(config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:

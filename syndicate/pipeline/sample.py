@@ -3,19 +3,18 @@
 A first import reads hundreds of stories; here no more are read than shown. Nothing is kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from syndicate.domain.source import FoundArticle, Memory, SourceConfig, obeys_robots
-from syndicate.net.client import REST_PAGE
+from syndicate.domain.source import FoundArticle, Memory, SourceConfig
 from syndicate.sources import Tools
 from syndicate.sources.feed import FeedSource
 from syndicate.sources.filling import Filler
 from syndicate.sources.guide import Link
-from syndicate.sources.ladder import Closed, Trouble, parsed, whole
-from syndicate.sources.read.items import found_articles
+from syndicate.sources.ladder import Closed, Trouble
 from syndicate.sources.reader import PageReader, story_of
+from syndicate.sources.rest import RestChannel
 
 SHOWN = 5  # stories
 _MOST_READ = 8  # pages, to find so many
@@ -29,19 +28,15 @@ class Sample:
     problems: tuple[str, ...] = ()
 
 
-async def sample_posts(root: str, query: str, config: SourceConfig, tools: Tools, *, now: datetime) -> Sample:
+async def sample_posts(
+    root: str, query: Mapping[str, str], config: SourceConfig, tools: Tools, *, now: datetime
+) -> Sample:
     """What the REST API answers to one question."""
-    url = f"{root}wp/v2/posts{'&' if '?' in root else '?'}{query}&_embed=1"
-    headers = {"Accept": "application/json", "Accept-Language": config.language}
-    robots = obeys_robots(config, page=False)
     try:
-        answer = whole(await tools.client.fetch("GET", url, headers=headers, caps=REST_PAGE, obey_robots=robots))
-        value = await parsed(tools.jail, "syndicate.sources.read.rest:read_posts", answer)
+        look = await RestChannel(config, tools.client, tools.jail).peek(root, query, now=now)
     except (Closed, Trouble) as why:
-        return Sample(problems=(f"{url} {why}",))
-    posts = [{**post, "language": config.language} for post in value["posts"] if not post["elsewhere"]]
-    found, problems = found_articles(posts, config=config, home=config.location, channel="rest", now=now)
-    return Sample(articles=found, problems=(*value["problems"], *problems))
+        return Sample(problems=(f"{root} {why}",))
+    return Sample(articles=tuple(look.articles.values()), problems=tuple(look.problems))
 
 
 async def sample_feed(

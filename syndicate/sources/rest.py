@@ -87,6 +87,15 @@ class RestChannel:
         if isinstance(parsed, JailFailure) or "refused" in parsed.value:
             raise Closed("doesn't answer as WordPress does")
 
+    async def peek(self, root: str, query: Mapping[str, str], *, now: datetime) -> Brought:
+        """The posts that one question brings, as they would be gathered; nothing is remembered.
+
+        Raises Closed or Trouble.
+        """
+        look = _Look()
+        await self._take(RestMemory(root=root), look, query, now=now)
+        return look
+
     async def _import(self, memory: RestMemory, look: _Look, *, now: datetime) -> None:
         """The newest posts by date. Pages are cut by date, for rows move while we turn them."""
         query = {"orderby": "date", "order": "desc", "per_page": str(_PAGE)}
@@ -269,9 +278,8 @@ class RestChannel:
         if post["elsewhere"]:
             look.problems.append(f"{name}: left out, since the site says that it is a copy of {post['elsewhere']}")
             return False
-        if memory.knows(number) or not memory.imported_at or int(number) > memory.imported_id:
-            return True
-        return bool(post["published"] >= _stamp(instant(memory.imported_at)))  # else left out by the first import
+        # Else the first import left it out.
+        return memory.knows(number) or bool(post["published"] >= _stamp(instant(memory.imported_at)))
 
     async def _stamps(self, root: str, query: Mapping[str, str]) -> list[tuple[int, str, str]]:
         answer = await self._get(root, {**query, "_fields": _STAMP_FIELDS})
