@@ -128,5 +128,5 @@ async def _of_pages(config: SourceConfig, tools: Tools, *, now: datetime) -> Sam
     guide = await reader.read(config.location, {})
     links = guide.links
     if guide.maps:
-        links = await Sitemaps(config, tools.client, reader).of_index(guide, SitemapMemory())
+        links = await Sitemaps(config, tools.client, reader).of_index(guide, SitemapMemory(), is_first=False)
     return await sample_pages(links, config, tools, now=now)

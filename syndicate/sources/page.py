@@ -41,7 +41,7 @@ class PageSource:
         links: Sequence[Link] = guide.links
         if guide.maps:
             sitemaps = SitemapMemory.of(values.get("sitemap", ""))
-            links = await self._sitemaps.of_index(guide, sitemaps)
+            links = await self._sitemaps.of_index(guide, sitemaps, is_first="pages" not in values)
             values["sitemap"] = sitemaps.text()
         return links
 

@@ -80,11 +80,11 @@ class Sitemaps:
         memory.documents = visit.left
         return merged_links(found)
 
-    async def of_index(self, guide: Guide, memory: SitemapMemory) -> tuple[Link, ...]:
-        """The newest stories of an index that was read already. Raises Trouble when that keeps us from all of them."""
-        visit = _Visit(kept=memory.documents)
+    async def of_index(self, guide: Guide, memory: SitemapMemory, *, is_first: bool) -> tuple[Link, ...]:
+        """The newest stories of an index that was read already, by the rules of `links`. Raises Trouble."""
+        visit = _Visit(kept=memory.documents, is_first=is_first)
         links = merged_links(await self._parts(guide.maps, visit))
-        if visit.troubles and not links:
+        if visit.troubles and (not links or (is_first and not _are_dated(links))):
             raise visit.troubles[0]
         memory.documents = visit.left
         return links
@@ -165,7 +165,7 @@ class _Visit:
     """One look through the documents: what they left the last time, what they leave now, and what went wrong."""
 
     kept: dict[str, dict[str, Any]]
-    is_first: bool = False
+    is_first: bool
     left: dict[str, dict[str, Any]] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)  # those that may pass
     unreadable: Unreadable | None = None

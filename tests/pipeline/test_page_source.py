@@ -421,6 +421,25 @@ async def test_the_zone_of_a_pages_date_without_one_is_the_sources(db: Database,
     assert content.published == site.post("baru").date_gmt
 
 
+async def test_an_index_whose_newest_part_is_closed_at_the_first_look_makes_no_news_of_it(
+    db: Database, tmp_path: Path
+) -> None:
+    async with (
+        open_wordpress(Options(sitemap_size=3)) as site,
+        open_reading(db, site, tmp_path, kind="page", location=f"{site.home}/wp-sitemap.xml") as reading,
+    ):
+        for slug in OLD:
+            write(site, slug, picture=None)
+            site.now += timedelta(minutes=1)
+        site.site.on("/wp-sitemap-posts-post-2.xml", answer(403))
+        await reading.look()
+        site.site.on("/wp-sitemap-posts-post-2.xml", site.answer)
+        await reading.looks(2)
+
+        assert await reading.told() == []
+        assert len(await reading.held()) == len(OLD)
+
+
 async def test_a_part_of_a_sitemap_that_closes_withdraws_nothing_that_its_pages_still_show(
     db: Database, tmp_path: Path
 ) -> None:
