@@ -154,7 +154,10 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
             folder=settings.var / "feeds",
         ),
         studio=Studio(
-            site=site, templates=assets("templates"), sources=tuple(config.name for config in configs), mark=_mark
+            site=site,
+            templates=(settings.templates / "digest", assets("templates/digest")),
+            sources=tuple(config.name for config in configs),
+            mark=_mark,
         ),
         room=room,
         dispatcher=Dispatcher(db, room),

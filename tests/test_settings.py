@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from syndicate.domain.look import contrast
 from syndicate.domain.slot import Interval, WallTimes
 from syndicate.errors import ConfigError
 from syndicate.settings import (
@@ -50,6 +52,10 @@ HEADINGS = {
     "channels.maildir": '`[channels.NAME]` with `kind = "maildir"`',
     "select": "`select`",
     "exclude": "`exclude`",
+    "dark": "`[look.dark]`",
+    "logo": "`[look.logo]`",
+    "sponsor": "`[newsletters.sponsor]`",
+    "picture": "`[newsletters.sponsor.picture]`",
 } | {name: f"`[[{name}]]`" for name in ("feeds", "newsletters", "partners", "endpoints")}
 
 
@@ -107,6 +113,34 @@ def test_every_section_of_the_sample_newsroom_has_a_feed() -> None:
     assert sections <= {feed["name"] for feed in config["feeds"]}
 
 
+def test_a_newsletter_s_look_is_the_house_s_but_for_what_it_writes_itself(tmp_path: Path) -> None:
+    house = (
+        '[look]\naccent = "#0b4f7d"\nfooter = "Jalan Merdeka 12\\n\\n Kota Lintang "\n[look.dark]\nquiet = "#cccccc"\n'
+    )
+    own = newsletter(look='{ accent = "#6B3FA0", dark = { accent = "#c3a6e8" } }')
+    other = newsletter(name='"sore"')
+
+    mine, plain = (one.look for one in load_text(tmp_path, SITE, WEB, OUTBOX, house, own, other).newsletters())
+
+    assert (mine.light.accent, mine.dark.accent, mine.dark.quiet) == ("#6b3fa0", "#c3a6e8", "#cccccc")
+    assert mine.footer == plain.footer == ("Jalan Merdeka 12", "Kota Lintang")
+    assert plain.light.accent == "#0b4f7d"
+    assert contrast(plain.dark.accent, plain.dark.paper) >= 4.5
+
+
+def test_a_newsletter_s_colours_are_judged_on_the_house_s_grounds(tmp_path: Path) -> None:
+    house = '[look]\npaper = "#e0e8e0"\n'
+    (problem,) = problems_of(tmp_path, SITE, WEB, OUTBOX, house, newsletter(look='{ accent = "#b05050" }'))
+    assert "accent #b05050 on paper #e0e8e0" in problem
+
+
+def test_a_template_of_one_s_own_lies_beside_the_configuration(tmp_path: Path) -> None:
+    shutil.copytree(assets("templates/digest/briefing"), tmp_path / "templates/digest/mine")
+    settings = load_text(tmp_path, SITE, WEB, OUTBOX, newsletter(template='"mine"'))
+    assert settings.newsletters()[0].template == "mine"
+    assert settings.templates == tmp_path / "templates"
+
+
 @pytest.mark.parametrize("name", ["newspaper", "postgres"])
 def test_an_example_loads(name: str) -> None:
     settings = load(ROOT / f"config/examples/{name}.toml", cwd=ROOT, environ=ENVIRON)
@@ -122,9 +156,15 @@ def written_keys(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for table in (t for t in tables if isinstance(t, dict)):
             section = f"{key}.{table['kind']}" if key in ("sources", "channels") else key
             yield from ((section, inner) for inner in table)
-            select = table.get("select", {})
-            yield from (("select", inner) for inner in select)
-            yield from (("exclude", inner) for inner in select.get("exclude", {}))
+            yield from nested_keys(table)
+
+
+def nested_keys(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(name in TABLES, key) of all in the tables below a table."""
+    for key, value in table.items():
+        if isinstance(value, dict) and key != "rules":
+            yield from ((key, inner) for inner in value)
+            yield from nested_keys(value)
 
 
 def test_the_newspaper_example_has_every_key() -> None:
@@ -330,6 +370,7 @@ def pushed(old: str, new: str) -> str:
 SECRET = "env:SYNDICATE_PORTAL_WARGA_SECRET"
 PASSWORD = "env:SYNDICATE_RELAY_PASSWORD"
 CLEAR = f'tls = "none"\nusername = "a"\npassword = "{PASSWORD}"'
+LOGO = '[look.logo]\nurl = "https://a.example/l.png"\nalt = "Contoh Pos"\nwidth = 220\nheight = 48\n'
 FAULTS = [
     ('[[newsletters]] "pagi": schedule = "every 0 min": ', "write", OUTBOX + newsletter(schedule='"every 0 min"')),
     (
@@ -344,7 +385,35 @@ FAULTS = [
         OUTBOX + newsletter(timezone='"Asia/Jakrta"'),
     ),
     ('[[newsletters]] "pagi": timezone = "../etc": ', "write for example", OUTBOX + newsletter(timezone='"../etc"')),
-    ('[[newsletters]] "pagi": template = "digst": ', 'write "digest"', OUTBOX + newsletter(template='"digst"')),
+    ('[[newsletters]] "pagi": template = "sektions": ', 'mean "sections"?', OUTBOX + newsletter(template='"sektions"')),
+    ('[[newsletters]] "pagi": template = "mine": ', "templates/digest/mine", OUTBOX + newsletter(template='"mine"')),
+    ('[[newsletters]] "pagi": template = "parts": ', "known: breaking", OUTBOX + newsletter(template='"parts"')),
+    (
+        '[[newsletters]] "pagi": look.akcent: ',
+        'did you mean "accent"?',
+        OUTBOX + newsletter(look='{ akcent = "#000000" }'),
+    ),
+    (
+        '[[newsletters]] "pagi": look.text = "#808080": ',
+        "text #808080 on paper #ffffff has a contrast of 3.94:1; write a pair with 4.5:1",
+        OUTBOX + newsletter(look='{ text = "#808080" }'),
+    ),
+    (
+        '[[newsletters]] "pagi": sponsor.url: is missing',
+        "write url = …",
+        OUTBOX + newsletter(sponsor='{ name = "Bank" }'),
+    ),
+    (
+        'look.accent = "#ff8800": ',
+        "accent #ff8800 on paper #ffffff has a contrast of 2.39:1",
+        '[look]\naccent = "#ff8800"',
+    ),
+    ('look.dark.quiet = "#555555": ', "quiet #555555 on paper #1b1c1f has", '[look.dark]\nquiet = "#555555"'),
+    ('look.accent = "red": ', 'write # and six digits, for example "#9c1f1f"', '[look]\naccent = "red"'),
+    ("look.logo.height: is missing", "write height = …", LOGO.replace("height = 48\n", "")),
+    ('look.logo.url = "http://a.example/l.png": ', "write https://…", LOGO.replace("https:", "http:")),
+    ('look.logo.url = "https://a.example/l.svg": ', "PNG or JPEG", LOGO.replace(".png", ".svg")),
+    ("look.logo.width = 900: ", "write 536 or less", LOGO.replace("220", "900")),
     (
         '[[newsletters]] "pagi": from = "pagi@contohpos.example": ',
         'write "Contoh Pos <',
@@ -398,6 +467,8 @@ FAULTS = [
         "partners has no such name; none is written",
         FEED + 'partners = ["portal"]',
     ),
+    ('[[feeds]] "terkini": the 1st of moved = "terkini": ', "a feed has this name", FEED + 'moved = ["terkini"]'),
+    ("feeds: ", '"lama" can\'t have become two things', FEED + 'moved = ["lama", "lama"]'),
     ('[[feeds]] "terkini": formats: ', "write at least one", FEED + "formats = []"),
     (
         '[[feeds]] "terkini": the 1st of formats = "rdf": ',

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from syndicate.cli import show
-from syndicate.cli.newsletters import newsletter_of
+from syndicate.cli.newsletters import newsletter_of, size_line
 from syndicate.cli.opening import with_app
 from syndicate.errors import ConfigError, NotFound, Refused
 
@@ -60,6 +60,7 @@ def show_one(context: typer.Context, name: _Edition, *, json: show.Json = False)
             *((key.removesuffix("_at"), show.moment(found[key], zone)) for key in times),
             ("span", f"changes {found['cut_from'] + 1} to {found['cut_to']}"),
             ("books", _books_line(found["books"])),
+            ("size", size_line(found["html_bytes"])),
         ]
     )
     print()
@@ -221,18 +222,21 @@ async def _list(app: "App", *, newsletter: str | None, limit: int) -> tuple[list
 
 
 async def _show(app: "App", name: str) -> tuple[dict[str, Any], str]:
-    from syndicate.pipeline.compose import edition_url
+    from syndicate.formats.digest import html_size
+    from syndicate.pipeline.compose import VARIANT, edition_url
     from syndicate.store import articles, editions
 
     edition = await edition_of(app, name)
     async with app.db.read() as connection:
         kept = await editions.books(connection, edition.id)
+        rendering = await editions.rendering(connection, edition.id, VARIANT)
         stories = [
             (story, await articles.version(connection, story.article_id, story.version))
             for story in await editions.stories(connection, edition.id)
         ]
     found = _named(edition) | {"url": edition_url(app.site, edition.newsletter, edition.slot)}
     found["books"] = vars(kept) if kept else None
+    found["html_bytes"] = html_size(rendering.html) if rendering else None
     found["stories"] = [
         {"id": s.article_id, "version": s.version, "title": c.title if c else "", "left_out": s.left_out}
         for s, c in stories

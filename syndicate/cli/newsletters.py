@@ -63,6 +63,8 @@ def _draw(found: "Preview", zone: str) -> None:
             ("subject", found.rendering.subject),
             ("slot", show.moment(edition.slot_at, zone)),
             ("to", show.count(found.readers, "reader")),
+            ("size", size_line(found.proof.size)),
+            ("would be held", found.proof.why_held),
             ("waits for", f"the first import of {show.words(found.importing)}" if found.importing else ""),
         ]
     )
@@ -89,6 +91,17 @@ async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
         row |= {"next_slot": slot.name, "next_at": slot.at}
         rows.append(row | {"newest_edition": newest[0].slot if newest else None})
     return rows, app.site.timezone
+
+
+def size_line(size: int | None) -> str:
+    """How large the HTML part of a mail is, and whether that is near what mail programs cut off."""
+    from syndicate.formats.digest import LARGE, TOO_LARGE
+
+    if size is None:
+        return ""
+    near = f", near the {TOO_LARGE:,} from which mail programs cut it off" if LARGE <= size <= TOO_LARGE else ""
+    over = f", over the {TOO_LARGE:,} from which mail programs cut it off" if size > TOO_LARGE else ""
+    return f"{size:,} bytes of HTML{near}{over}"
 
 
 def newsletter_of(app: "App", name: str) -> "Newsletter":
@@ -125,6 +138,8 @@ def _record(found: "Preview") -> dict[str, Any]:
         "slot_at": edition.slot_at,
         "subject": found.rendering.subject,
         "readers": found.readers,
+        "html_bytes": found.proof.size,
+        "why_held": found.proof.why_held,
         "skipped": found.skipped,
         "importing": found.importing,
         "stories": named(found.choice.stories),

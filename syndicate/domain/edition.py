@@ -44,7 +44,7 @@ class Edition:
     frozen_at: datetime | None = None
     released_at: datetime | None = None  # from its last hold
     done_at: datetime | None = None
-    why: str = ""  # of a hold or a cancellation
+    why: str = ""  # of a hold or a cancellation; of the hold to come while it is being composed
     channel: str = ""  # the newsletter's, when the edition was composed
 
 

@@ -1,7 +1,8 @@
 """Newsletters: a product with a Selection, a rhythm, a template and a sender."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from syndicate.domain.look import Look, Sponsor
 from syndicate.domain.selection import Selection
 from syndicate.domain.slot import Schedule
 
@@ -18,7 +19,7 @@ class Newsletter:
     sender_name: str
     sender_address: str
     channel: str  # name of a mail channel
-    template: str = "digest"
+    template: str = "sections"  # name of a folder with digest templates
     subject: str = "{title}: {lead}"  # {title} {date} {lead}: replaced once, nothing else is
     language: str = "id"
     description: str = ""
@@ -26,6 +27,8 @@ class Newsletter:
     max: int = 15  # stories; what is beyond is left out for good
     skip_empty: bool = True
     reply_to: str = ""
+    look: Look = field(default_factory=Look)
+    sponsor: Sponsor | None = None
 
     @property
     def sender_domain(self) -> str:

@@ -7,25 +7,33 @@ The mail channel fills them while it joins the message; `holes_filled` does so f
 import re
 import textwrap
 import tomllib
-from collections.abc import Mapping
+from binascii import b2a_qp
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
 
 from syndicate.domain.article import Article
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter, subject_line
 from syndicate.errors import ConfigError
 from syndicate.formats.dates import clock_time, day_month, long_date, reading_language
+from syndicate.formats.template import PAGE, WORDS, folders_of
 from syndicate.formats.wording import Image, web_address, wording
 
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
+    from jinja2 import Environment
+
 HOLES = frozenset({"unsubscribe_url"})
+# Gmail cuts a mail at about 102 kB of HTML, and what is cut away is the end, where the link to leave stands. Both are
+# bytes of the HTML part as it is sent (quoted-printable), 1 kB = 1,000 bytes.
+LARGE = 70_000
+TOO_LARGE = 90_000
 TEXT_COLUMNS = 72
 PREHEADER_SPAN = (40, 90)  # characters: fewer let the client show the first links, more are cut
 PICTURE_WIDTH = 600  # pixels: the width of the page
@@ -47,6 +55,7 @@ class DigestView:
     mark: str  # [a-z]{16}, random: what makes a hole a hole
     intro: str = ""
     left_out_count: int = 0
+    brief: int = 0  # of the last stories only the headline is shown in the HTML part, for want of room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +66,11 @@ class Rendered:
     preheader: str
     html: str
     text: str
+
+    @property
+    def size(self) -> int:
+        """Of the HTML part."""
+        return html_size(self.html)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,32 +91,51 @@ class Story:
     title: str
     link: str
     standfirst: str
-    section: str
+    section: str  # with what it is part of: "Daerah · Semarang"
+    heading: str  # the section alone: "Daerah"; "" for a story of none
+    subsection: str  # what is left below that heading: "Semarang"
     authors: str
     newsroom: str  # "" for the newspaper's own
     when: str
     picture: MailPicture | None
+    brief: bool  # only its headline
 
 
-def render(view: DigestView, templates: Path) -> Rendered:
-    """The edition, from `templates/<newsletter.template>/`.
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Stories below one heading; `title` is "" for those of no section."""
 
-    A pure function of the view and the templates. Raises ValueError when a story can't be shown or holds the mark,
-    ConfigError when the template doesn't exist.
+    title: str
+    stories: tuple[Story, ...]
+
+
+def render(view: DigestView, templates: Sequence[Path]) -> Rendered:
+    """The edition, from the folder `<newsletter.template>` in the first of `templates` that has it.
+
+    A pure function of the view and the templates. A large mail gets its link to leave at the top too. Raises
+    ValueError when a story can't be shown or holds the mark, ConfigError when the template doesn't exist.
     """
     if not _MARK.fullmatch(view.mark):
         raise ValueError("the mark of the holes must be 16 letters a-z")
-    folder = templates / view.newsletter.template
+    folders = folders_of(view.newsletter.template, templates)
+    if not folders:
+        raise ConfigError(f"there is no digest template called {view.newsletter.template!r}")
     language = reading_language(view.newsletter.language)
-    words = _words(folder)[language]
-    stories = tuple(_story(article, view, language) for article in view.stories)
+    words = _words(folders)[language]
+    brief_from = len(view.stories) - view.brief
+    stories = tuple(
+        _story(article, view, language, brief=place >= brief_from) for place, article in enumerate(view.stories)
+    )
     date = long_date(view.date, zone=view.newsletter.timezone, language=language)
     subject = subject_line(view.newsletter, lead=stories[0].title if stories else words["nothing_new"], date=date)
-    preheader = _preheader(stories, words)
+    preheader = _preheader(stories, words, view, date)
     facts: Mapping[str, object] = {
         "view": view,
         "stories": stories,
+        "sections": _sections(stories[1:]),
         "words": words,
+        "look": view.newsletter.look,
+        "sponsor": view.newsletter.sponsor,
         "subject": subject,
         "preheader": preheader,
         "date": date,
@@ -110,9 +143,14 @@ def render(view: DigestView, templates: Path) -> Rendered:
     return Rendered(
         subject=subject,
         preheader=preheader,
-        html=_inliner().inline(_fill(folder, "digest.html.j2", view.mark, facts)),
-        text=_fill(folder, "digest.txt.j2", view.mark, facts),
+        html=_html(folders, view.mark, facts),
+        text=_fill(folders, WORDS, view.mark, facts),
     )
+
+
+def html_size(html: str) -> int:
+    """Bytes of an HTML part as it is sent; the mail channel's own encoder needs the same within one in a hundred."""
+    return len(b2a_qp(html.replace("\n", "\r\n").encode()))
 
 
 def holes_filled(body: str, mark: str, values: Mapping[str, str], *, html: bool) -> str:
@@ -127,38 +165,67 @@ def holes_filled(body: str, mark: str, values: Mapping[str, str], *, html: bool)
     return re.sub(f"{re.escape(mark)}-([a-z_]+)-", value, body)
 
 
-def _fill(folder: Path, name: str, mark: str, facts: Mapping[str, object]) -> str:
+def _html(folders: tuple[Path, ...], mark: str, facts: Mapping[str, object]) -> str:
+    for leave_on_top in (False, True):
+        filled = _fill(folders, PAGE, mark, {**facts, "leave_on_top": leave_on_top})
+        html = _inliner().inline(filled)
+        if html_size(html) < LARGE:
+            break
+    return html
+
+
+def _fill(folders: tuple[Path, ...], name: str, mark: str, facts: Mapping[str, object]) -> str:
     """One template. Counts the holes it opened: one more mark than that came out of a story."""
+    from jinja2 import TemplateError, TemplateNotFound
+
     opened: list[str] = []
 
     def hole(what: str) -> str:
         if what not in HOLES:
-            raise ConfigError(f"{folder / name}: there is no hole called {what!r}. Known: {', '.join(sorted(HOLES))}")
+            raise ConfigError(
+                f"{folders[0] / name}: there is no hole called {what!r}. Known: {', '.join(sorted(HOLES))}"
+            )
         opened.append(what)
         return f"{mark}-{what}-"
 
     try:
-        filled = _environment(folder).get_template(name).render(facts, hole=hole)
+        filled = _environment(folders).get_template(name).render(facts, hole=hole)
     except TemplateNotFound as missing:
-        raise ConfigError(f"{folder}: the template {missing.name} is missing there") from missing
+        raise ConfigError(f"{folders[0]}: the template's file {missing.name} is missing") from missing
+    except TemplateError as flaw:
+        place = getattr(flaw, "filename", None) or folders[0] / name
+        raise ConfigError(f"{place}: {flaw.message}") from flaw
     if filled.count(mark) != len(opened):
         raise ValueError("a story holds the mark of the holes; take another mark")
     return filled
 
 
-def _story(article: Article, view: DigestView, language: str) -> Story:
+def _story(article: Article, view: DigestView, language: str, *, brief: bool) -> Story:
     told = wording(article, view.site)
     content = article.content
+    path = content.sections[0].split("/") if content.sections else []
     return Story(
         title=told.title,
         link=told.link,
         standfirst=textwrap.shorten(told.summary, STANDFIRST_LIMIT, placeholder=" …"),
-        section=" · ".join(content.sections[0].split("/")) if content.sections else "",
+        section=" · ".join(path),
+        subsection=" · ".join(path[1:]),
+        heading=path[0] if path else "",
         authors=" · ".join(content.authors),
         newsroom=told.newsroom,
         when=_when(told.published, view, language),
         picture=_picture(told.image, told.title),
+        brief=brief,
     )
+
+
+def _sections(stories: Sequence[Story]) -> tuple[Section, ...]:
+    """In the order of their first story; those of no section last."""
+    found: dict[str, list[Story]] = {}
+    for story in stories:
+        found.setdefault(story.heading, []).append(story)
+    titles = sorted(found, key=lambda title: not title)
+    return tuple(Section(title=title, stories=tuple(found[title])) for title in titles)
 
 
 def _when(at: datetime, view: DigestView, language: str) -> str:
@@ -179,17 +246,15 @@ def _picture(image: Image | None, title: str) -> MailPicture | None:
     return MailPicture(url=url, alt=image.alt or title, caption=image.caption, width=width, height=height)
 
 
-def _preheader(stories: tuple[Story, ...], words: Mapping[str, str]) -> str:
+def _preheader(stories: tuple[Story, ...], words: Mapping[str, str], view: DigestView, date: str) -> str:
     """What the list of mails shows after the subject: the lead's standfirst, and headlines until it is long enough."""
-    if not stories:
-        return words["nothing_new"]
     shortest, longest = PREHEADER_SPAN
-    line = stories[0].standfirst
-    for story in stories[1:]:
+    line = stories[0].standfirst if stories else words["nothing_new"]
+    for more in (*(story.title for story in stories[1:]), view.newsletter.title, date, view.site.title):
         if len(line) >= shortest:
             break
-        line = " · ".join(filter(None, (line, story.title)))
-    return textwrap.shorten(line or stories[0].title, longest, placeholder=" …")
+        line = " · ".join(filter(None, (line, more)))
+    return textwrap.shorten(line, longest, placeholder=" …")
 
 
 def _wrapped(text: str) -> str:
@@ -197,9 +262,11 @@ def _wrapped(text: str) -> str:
 
 
 @lru_cache
-def _environment(folder: Path) -> Environment:
+def _environment(folders: tuple[Path, ...]) -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         autoescape=select_autoescape(("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -210,15 +277,22 @@ def _environment(folder: Path) -> Environment:
 
 
 @lru_cache
-def _words(folder: Path) -> Mapping[str, Mapping[str, str]]:
-    """The template's own words, by language."""
-    try:
-        return tomllib.loads((folder / "words.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError as missing:
-        raise ConfigError(f"{folder}: there is no template here (words.toml is missing)") from missing
+def _words(folders: tuple[Path, ...]) -> Mapping[str, Mapping[str, str]]:
+    """The words by language; a template's own ones come before those that all have in common."""
+    words: dict[str, dict[str, str]] = {"id": {}, "en": {}}
+    for file in (folder / "words.toml" for folder in reversed(folders)):
+        try:
+            own = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        except ValueError as flaw:
+            raise ConfigError(f"{file}: {flaw}") from flaw
+        for language in words:
+            words[language] |= own.get(language, {})
+    return words
 
 
 @lru_cache
-def _inliner() -> css_inline.CSSInliner:
+def _inliner() -> "CSSInliner":
     """Without looking outside: by itself css-inline reads files and URLs that a stylesheet link names."""
-    return css_inline.CSSInliner(load_remote_stylesheets=False, minify_css=True)
+    from css_inline import CSSInliner
+
+    return CSSInliner(load_remote_stylesheets=False, minify_css=True)

@@ -26,13 +26,15 @@ from syndicate.domain.edition import (
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Slot, next_slot
-from syndicate.formats.digest import DigestView, render
+from syndicate.formats.digest import TOO_LARGE, DigestView
+from syndicate.formats.fit import Fitted, fit
 from syndicate.store import articles, audience, changes, editions, likeness, sources
 from syndicate.store.db import Database
 from syndicate.store.editions import Rendering, Story
 
 VARIANT = "all"  # the one rendering that everybody gets
 _SPAN = 5000  # changes read at once
+_NAMED = 3  # stories that the reason of a hold calls by their headline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class Studio:
     """What editions are made with."""
 
     site: Site
-    templates: Path
+    templates: tuple[Path, ...]  # folders of digest templates, the publisher's own first
     sources: tuple[str, ...]
     mark: Callable[[], str]  # 16 random letters: the name of the holes in one rendering
 
@@ -63,6 +65,17 @@ class ComposeReport:
     composition: Composition
     edition: Edition | None = None
     why: str = ""
+    proof: "Proof | None" = None  # of an edition that is ready
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """An edition as it will look, and what is to be said about its size."""
+
+    rendering: Rendering
+    size: int  # bytes of its HTML part
+    brief: int  # stories that had room for their headline only
+    why_held: str  # "" unless it is too large to go out without a person's word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +83,16 @@ class Preview:
     """The next edition as it would be now."""
 
     edition: Edition  # not written down: its number is 0
-    rendering: Rendering
+    proof: Proof
     choice: Choice
     readers: int
     importing: tuple[str, ...]  # first imports that it would wait for
     skipped: bool  # too little to say: the slot would pass without an edition
+
+    @property
+    def rendering(self) -> Rendering:
+        """As readers would see it."""
+        return self.proof.rendering
 
 
 def cut_name(newsletter: str) -> str:
@@ -115,13 +133,14 @@ async def compose_edition(
     choice = await _choose(db, newsletter, edition, studio, slot)
     if edition.id == 0 and is_too_little(newsletter, choice):
         return await _skip(db, newsletter, edition, choice, blank)
-    written = await _write(db, edition, choice, render_choice(newsletter, choice, studio, slot=slot))
+    proof = render_choice(newsletter, choice, studio, slot=slot)
+    written = await _write(db, edition, choice, proof)
     if written is None:
         return replace(blank, why="another edition was begun or frozen meanwhile")
-    return replace(blank, composition=Composition.READY, edition=written)
+    return replace(blank, composition=Composition.READY, edition=written, proof=proof)
 
 
-def render_choice(newsletter: Newsletter, choice: Choice, studio: Studio, *, slot: Slot) -> Rendering:
+def render_choice(newsletter: Newsletter, choice: Choice, studio: Studio, *, slot: Slot) -> Proof:
     """An edition as it looks. Raises ValueError when a story in it can't be shown."""
     mark = studio.mark()
     view = DigestView(
@@ -133,8 +152,16 @@ def render_choice(newsletter: Newsletter, choice: Choice, studio: Studio, *, slo
         mark=mark,
         left_out_count=len(choice.beyond),
     )
-    rendered = render(view, studio.templates)
-    return Rendering(variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text)
+    fitted = fit(view, studio.templates)
+    rendered = fitted.rendered
+    return Proof(
+        rendering=Rendering(
+            variant=VARIANT, mark=mark, subject=rendered.subject, html=rendered.html, text=rendered.text
+        ),
+        size=rendered.size,
+        brief=fitted.brief,
+        why_held=_too_large(fitted, len(choice.stories)),
+    )
 
 
 async def preview_edition(db: Database, newsletter: Newsletter, studio: Studio, *, now: datetime) -> Preview:
@@ -147,7 +174,7 @@ async def preview_edition(db: Database, newsletter: Newsletter, studio: Studio, 
         readers = await audience.readers(connection, newsletter.name)
     return Preview(
         edition=plan,
-        rendering=render_choice(newsletter, choice, studio, slot=slot),
+        proof=render_choice(newsletter, choice, studio, slot=slot),
         choice=choice,
         readers=readers,
         importing=tuple(importing),
@@ -214,14 +241,29 @@ async def _skip(
     return replace(blank, composition=Composition.EMPTY, why="nothing new since the last edition")
 
 
-async def _write(db: Database, edition: Edition, choice: Choice, rendering: Rendering) -> Edition | None:
+def _too_large(fitted: Fitted, stories: int) -> str:
+    """Why the edition can't go out by itself, with the stories to drop; "" if it can."""
+    if not fitted.too_many:
+        return ""
+    begun = f"its HTML is {fitted.rendered.size:,} bytes, over {TOO_LARGE:,} mail programs cut it off"
+    room = stories - len(fitted.too_many)
+    if not room:
+        return f"{begun}; the newsletter's template alone is too large: make it smaller"
+    named = [f"“{story.content.title}”" for story in fitted.too_many[:_NAMED]]
+    named += [f"{len(fitted.too_many) - _NAMED} more"] if len(fitted.too_many) > _NAMED else []
+    return f"{begun}; it would fit without the last {len(fitted.too_many)} ({', '.join(named)}): write max = {room}"
+
+
+async def _write(db: Database, edition: Edition, choice: Choice, proof: Proof) -> Edition | None:
     """Writes content and rendering down. None: somebody else cut the same span meanwhile, or froze this edition."""
+    here = EditionState.COMPOSING
     async with db.write() as connection:
         if not await _still_ours(connection, edition):
             return None
         begun = await editions.begin(connection, edition)
-        await editions.put_content(connection, begun.id, _stories(choice), [rendering])
-    return begun
+        await editions.put_content(connection, begun.id, _stories(choice), [proof.rendering])
+        await editions.set_state(connection, begun.id, here, came_from=[here], why=proof.why_held)
+    return replace(begun, why=proof.why_held)
 
 
 async def _still_ours(connection: AsyncConnection, edition: Edition) -> bool:

@@ -39,21 +39,23 @@ async def freeze_edition(
 ) -> FreezeReport:
     """Writes the candidates down in chunks, then freezes in one short transaction.
 
-    A slot that is more than two hours late is frozen on hold: a person decides whether it still goes out.
+    A slot that is more than two hours late, or an edition too large for a mail, is frozen on hold: a person decides
+    whether it goes out.
     """
     after: int | None = 0
     while after is not None:
         async with db.write() as connection:
             after = await editions.add_candidates(connection, edition, after=after, limit=_CHUNK, now=now)
     late = is_late(Slot(at=edition.slot_at, name=edition.slot), now)
-    why = "its slot was missed by more than two hours" if late else ""
+    reasons = [edition.why, "its slot was missed by more than two hours" if late else ""]
     async with db.write() as connection:
         await changes.cursor(connection, cut_name(edition.newsletter), lock=True)  # nobody rewrites its content now
         if await editions.missing_candidates(connection, edition):
             raise StoreTrouble(f"edition {edition.id} misses candidates; it was not frozen and will be tried again")
         books = await editions.count_books(connection, edition.id)
         if await editions.withdrawn_stories(connection, edition.id):
-            why = why or "a story in it was withdrawn meanwhile"
+            reasons.append("a story in it was withdrawn meanwhile")
+        why = "; ".join(filter(None, reasons))
         frozen = await _freeze(connection, edition, hold=why, now=now)
         await editions.put_books(connection, edition.id, books)
         await changes.move_cursor(connection, cut_name(edition.newsletter), edition.cut_to)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationInfo
 
@@ -24,6 +25,8 @@ class Surroundings:
     names: Mapping[str, tuple[str, ...]]  # "partners" → the names of all partners
     allowed: Allowed  # [net] allow
     var: Path
+    templates: Path  # the publisher's own
+    look: Mapping[str, Any]  # [look]
     sample: bool
 
 

@@ -13,7 +13,9 @@ from syndicate.domain import slot
 from syndicate.domain.audience import normal_address
 from syndicate.domain.selection import path_slug, slug
 from syndicate.errors import AddressProblem, ConfigError
-from syndicate.settings.around import path_at, surroundings
+from syndicate.formats.template import template_names
+from syndicate.settings.addresses import web_address
+from syndicate.settings.around import nearest, path_at, surroundings
 from syndicate.settings.assets import assets
 from syndicate.sources.read.rules import make_rule
 
@@ -122,9 +124,35 @@ def _subject(value: str) -> str:
     return _title(value)
 
 
-def _template(value: str) -> str:
-    if not (assets("templates") / _name(value)).is_dir():
-        raise ValueError('there is no such template; write "digest"')
+def _template(value: str, info: ValidationInfo) -> str:
+    own, shipped = surroundings(info).templates / "digest", assets("templates/digest")
+    names = template_names((own, shipped))
+    if value not in names:
+        raise ValueError(
+            f"there is no such template; {nearest(value, names)}; for one of your own copy the folder "
+            f"{shipped / 'sections'} to {own}/{_name(value)}"
+        )
+    return value
+
+
+def _colour(value: str) -> str:
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise ValueError('not a colour; write # and six digits, for example "#9c1f1f"')
+    return value.lower()
+
+
+def _text(value: str) -> str:
+    if _CONTROL.search(value.replace("\r\n", "").replace("\n", "")):
+        raise ValueError("has a control character; write plain text, in lines if you like")
+    return value
+
+
+def _picture_url(value: str) -> str:
+    parts = web_address(value, example="https://contohpos.example/logo.png")
+    if parts.scheme != "https":
+        raise ValueError("mail programs load pictures over https only; write https://…")
+    if parts.path.lower().endswith((".svg", ".svgz", ".webp", ".avif")):
+        raise ValueError("Outlook and Gmail don't draw this kind of picture; write the address of a PNG or JPEG")
     return value
 
 
@@ -180,6 +208,9 @@ Address = Annotated[str, AfterValidator(_address)]
 From = Annotated[Sender, PlainValidator(_sender)]
 Subject = Annotated[str, AfterValidator(_subject)]
 Template = Annotated[str, AfterValidator(_template)]
+Colour = Annotated[str, AfterValidator(_colour)]
+Text = Annotated[str, AfterValidator(_text)]
+PictureUrl = Annotated[str, AfterValidator(_picture_url)]
 Slugs = Annotated[frozenset[str], PlainValidator(_slugs)]
 PathSlugs = Annotated[frozenset[str], PlainValidator(_path_slugs)]
 PageRules = Annotated[Mapping[str, tuple[str, ...]], PlainValidator(_page_rules)]

@@ -51,6 +51,7 @@ def _surroundings(file: ConfigFile, environ: Mapping[str, str], *, secrets: bool
     names = {section: tuple(name for _, name in named(file, section)) for section in LISTS}
     channels = file.data.get("channels")
     names["channels"] = tuple(channels) if isinstance(channels, Mapping) else ()
+    look = file.data.get("look")
     return Surroundings(
         root=file.root,
         environ=environ,
@@ -58,6 +59,8 @@ def _surroundings(file: ConfigFile, environ: Mapping[str, str], *, secrets: bool
         names=names,
         allowed=_allowed(file),
         var=_folder(file, "var"),
+        templates=_folder(file, "templates"),
+        look=look if isinstance(look, Mapping) else {},
         sample=file.data.get("sample") is True,
     )
 

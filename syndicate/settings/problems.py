@@ -122,9 +122,10 @@ def _message(details: ErrorDetails, location: Location, kind: int | str | None) 
 
 def _siblings(location: Location, kind: int | str | None) -> tuple[str, ...]:
     """The keys that could stand where the unknown one does."""
-    parent = location[-2] if len(location) > 1 else ""
-    section = parent if parent in ("select", "exclude") else location[0] if len(location) > 1 else ""
-    return keys_of(TABLES[f"{section}.{kind}" if kind else str(section)])
+    if kind:
+        return keys_of(TABLES[f"{location[0]}.{kind}"])
+    parent = str(location[-2]) if len(location) > 1 else ""
+    return keys_of(TABLES[parent if parent in TABLES else str(location[0])])
 
 
 def _shown(file: ConfigFile, details: ErrorDetails, location: Location) -> str:

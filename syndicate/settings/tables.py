@@ -28,27 +28,32 @@ from syndicate.settings.addresses import (
     is_allowed,
     is_loopback,
 )
-from syndicate.settings.around import known
+from syndicate.settings.around import known, surroundings
 from syndicate.settings.kinds import (
     Address,
     Duration,
     FilePath,
-    From,
     Language,
     Line,
     Name,
     PageRules,
     PathSlugs,
-    Rhythm,
     Slugs,
-    Subject,
-    Template,
     Title,
     Zone,
 )
 from syndicate.settings.secret import NOT_LOOKED_UP, Secret, WebhookSecrets, webhook_key
 
 _POLITE = 60  # seconds between two polls of somebody else's host
+
+
+def _former(value: str, info: ValidationInfo) -> str:
+    if value in surroundings(info).names["feeds"]:
+        raise ValueError("a feed has this name; take it away here, or give that feed another one")
+    return value
+
+
+FormerName = Annotated[Name, AfterValidator(_former)]  # of a feed, that another one or none has succeeded
 
 
 class Table(BaseModel):
@@ -111,6 +116,7 @@ class WebTable(Table):
 
     public_url: Origin
     listen: Listen = "127.0.0.1:8080"
+    gone_feeds: tuple[FormerName, ...] = ()
 
     @property
     def bind(self) -> HostPort:
@@ -151,7 +157,13 @@ class FolderSource(SourceTable):
 
     def config(self, site: SiteTable) -> SourceConfig:
         """As the domain has it."""
-        return SourceConfig(kind=self.kind, location=str(self.path), every=self.every, **self._common(site))
+        return SourceConfig(
+            kind=self.kind,
+            location=str(self.path),
+            every=self.every,
+            relation=Relation.OWNER,  # who may write to our disk is of our house
+            **self._common(site),
+        )
 
 
 class RemoteSource(SourceTable):
@@ -241,40 +253,13 @@ class FeedTable(Table):
     language: Language | None = None
     formats: tuple[Literal["rss", "atom", "json"], ...] = ("rss", "atom", "json")
     partners: tuple[Annotated[str, AfterValidator(known("partners"))], ...] = ()
+    moved: tuple[FormerName, ...] = ()
 
     @field_validator("formats")
     @classmethod
     def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError('a feed without a format is not there; write at least one, such as ["rss"]')
-        return value
-
-
-class NewsletterTable(Table):
-    """A product that is mailed on a rhythm."""
-
-    name: Name
-    title: Title
-    description: Line = ""
-    select: SelectTable = SelectTable()
-    schedule: Rhythm
-    timezone: Zone | None = None
-    template: Template = Field(default="digest", validate_default=True)
-    sender: From = Field(alias="from")
-    reply_to: Address | None = None
-    subject: Subject = "{title}: {lead}"
-    channel: Annotated[str, AfterValidator(known("channels"))]
-    min: int = Field(default=1, ge=1, le=100)
-    max: int = Field(default=15, ge=1, le=100)
-    skip_empty: bool = True
-    language: Language | None = None
-
-    @field_validator("max")
-    @classmethod
-    def _not_below_min(cls, value: int, info: ValidationInfo) -> int:
-        least = info.data.get("min", value)
-        if value < least:
-            raise ValueError(f"less than min; write {least} or more")
         return value
 
 

@@ -4,17 +4,19 @@
 behind it knows how the file is written.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from syndicate import __version__
 from syndicate.channels import MailConfig, MaildirConfig, SmtpConfig
 from syndicate.domain import feed, newsletter, partner
 from syndicate.domain.source import SourceConfig
 from syndicate.settings.kinds import EngineName, FilePath, KeysPath, Name
+from syndicate.settings.newsletters import BannerTable, DarkTable, LookTable, NewsletterTable, SponsorTable
 from syndicate.settings.secret import NOT_LOOKED_UP, StoreUrl
 from syndicate.settings.tables import (
     EndpointTable,
@@ -25,7 +27,6 @@ from syndicate.settings.tables import (
     LogTable,
     MaildirChannel,
     NetTable,
-    NewsletterTable,
     PageSource,
     PartnerTable,
     SelectTable,
@@ -47,17 +48,30 @@ class Settings(Table):
     engine: EngineName = "embedded"
     var: FilePath = Field(default="var", validate_default=True)
     keys: KeysPath = Field(default="keys", validate_default=True)
+    templates: FilePath = Field(default="templates", validate_default=True)
     sample: bool = False
     site_table: SiteTable = Field(alias="site")
     web: WebTable
     net: NetTable = NetTable()
     log: LogTable = LogTable()
+    look: LookTable = LookTable()
     channels: Mapping[Name, AnyChannel] = Field(default_factory=dict)
     source_tables: tuple[AnySource, ...] = Field(default=(), alias="sources")
     feed_tables: tuple[FeedTable, ...] = Field(default=(), alias="feeds")
     newsletter_tables: tuple[NewsletterTable, ...] = Field(default=(), alias="newsletters")
     partner_tables: tuple[PartnerTable, ...] = Field(default=(), alias="partners")
     endpoint_tables: tuple[EndpointTable, ...] = Field(default=(), alias="endpoints")
+
+    @field_validator("feed_tables")
+    @classmethod
+    def _one_heir_each(cls, value: tuple[FeedTable, ...], info: ValidationInfo) -> tuple[FeedTable, ...]:
+        web = info.data.get("web")
+        former = Counter([name for table in value for name in table.moved] + list(web.gone_feeds if web else ()))
+        for name in (name for name, times in former.items() if times > 1):
+            raise ValueError(
+                f'"{name}" can\'t have become two things; leave it in moved of one feed, or in gone_feeds of [web]'
+            )
+        return value
 
     @property
     def store_url(self) -> str:
@@ -102,6 +116,10 @@ class Settings(Table):
             )
             for table in self.feed_tables
         )
+
+    def moved_feeds(self) -> Mapping[str, str]:
+        """Former names of feeds, and how each is called now."""
+        return {former: table.name for table in self.feed_tables for former in table.moved}
 
     def newsletters(self) -> tuple[newsletter.Newsletter, ...]:
         """The products that are mailed."""
@@ -156,6 +174,8 @@ class Settings(Table):
             max=table.max,
             skip_empty=table.skip_empty,
             reply_to=table.reply_to or "",
+            look=(table.look or self.look).look(),
+            sponsor=table.sponsor.sponsor() if table.sponsor else None,
         )
 
     def _channel(self, name: str, table: MaildirChannel | SmtpChannel) -> MailConfig:
@@ -198,6 +218,11 @@ TABLES: Mapping[str, type[Table]] = {
     "log": LogTable,
     "select": SelectTable,
     "exclude": ExcludeTable,
+    "look": LookTable,
+    "dark": DarkTable,
+    "logo": BannerTable,
+    "sponsor": SponsorTable,
+    "picture": BannerTable,
 }
 
 

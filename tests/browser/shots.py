@@ -1,7 +1,8 @@
-"""Screenshots of every kind of page and of one mail: python tests/browser/shots.py OUTDIR [--url http://127.0.0.1:8080]
+"""Screenshots of every kind of mail, and of every kind of page: python -m tests.browser.shots OUTDIR [--url URL]
 
-Needs a running sample (`make up`) and a Chromium on the PATH. Each page is taken at 375 and 1280 pixels, light and
-dark. Leaving a newsletter is looked at, not done.
+Needs a Chromium on the PATH. Each is taken at 375, 600 and 1280 pixels, light and dark; mails also with pictures off.
+The pages are those of a running sample (`make up`), where --url says that there is one. Leaving a newsletter is looked
+at, not done.
 """
 
 import argparse
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
-WIDTHS = (375, 1280)  # CSS pixels: a phone, a desk
+from tests.browser.mails import page as mail_page
+from tests.browser.mails import picture_bytes, views
+
+WIDTHS = (375, 600, 1280)  # CSS pixels: a phone, the page of a mail, a desk
 SCHEMES = ("light", "dark")
 _HEIGHT = 800
 _LOCALE = "id-ID"
@@ -47,11 +51,41 @@ def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
     yield "missing", f"{url}/nowhere"
 
 
-def shoot(browser: Browser, url: str, folder: Path) -> int:
-    """Takes all pictures; returns how many."""
+def shoot_pages(browser: Browser, url: str, folder: Path) -> int:
+    """Takes all pictures of pages; returns how many."""
     finder = browser.new_page(locale=_LOCALE)
     found = list(pages(finder, url))
     finder.close()
+    for look, context in contexts(browser):
+        for name, address in found:
+            page = context.new_page()
+            page.goto(address, wait_until="load")
+            page.screenshot(path=folder / f"page-{name}-{look}.png", full_page=True)
+            page.close()
+    return len(found) * len(WIDTHS) * len(SCHEMES)
+
+
+def shoot_mails(browser: Browser, folder: Path) -> int:
+    """Takes all pictures of mails, with their own pictures and without; returns how many."""
+    found = [(name, mail_page(view)) for name, view in views()]
+    picture = picture_bytes()
+
+    def show(route: Route) -> None:
+        route.fulfill(body=picture, content_type="image/png")
+
+    for look, context in contexts(browser):
+        for images in ("", "-images-off"):
+            page = context.new_page()
+            page.route("**/*", (lambda route: route.abort()) if images else show)
+            for name, html in found:
+                page.set_content(html, wait_until="load")
+                page.screenshot(path=folder / f"mail-{name}-{look}{images}.png", full_page=True)
+            page.close()
+    return len(found) * len(WIDTHS) * len(SCHEMES) * 2
+
+
+def contexts(browser: Browser) -> Iterator[tuple[str, BrowserContext]]:
+    """A browser as wide and as dark as each of those looked at, with its name."""
     for width in WIDTHS:
         for scheme in SCHEMES:
             context = browser.new_context(
@@ -59,13 +93,8 @@ def shoot(browser: Browser, url: str, folder: Path) -> int:
                 color_scheme="dark" if scheme == "dark" else "light",
                 locale=_LOCALE,
             )
-            for name, address in found:
-                page = context.new_page()
-                page.goto(address, wait_until="load")
-                page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
-                page.close()
+            yield f"{width}-{scheme}", context
             context.close()
-    return len(found) * len(WIDTHS) * len(SCHEMES)
 
 
 def _first(page: Page, address: str, selector: str) -> str:
@@ -79,7 +108,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="OUTDIR")
-    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument("--url", help="the address of a running sample, http://127.0.0.1:8080; else mails only")
     given = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
@@ -87,7 +116,9 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        print(f"{shoot(browser, given.url.rstrip('/'), given.folder)} pictures in {given.folder}")
+        taken = shoot_mails(browser, given.folder)
+        taken += shoot_pages(browser, given.url.rstrip("/"), given.folder) if given.url else 0
+        print(f"{taken} pictures in {given.folder}")
         browser.close()
 
 

@@ -1,6 +1,8 @@
 """Change log → edition: what was published since the last cut, once, and the same again after a crash."""
 
 import asyncio
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from syndicate.store.db import Database
 from tests.factories import NOW, SITE, add_reader, make_endpoint, make_newsletter
 from tests.pipeline.stories import publish, revise
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = (Path(__file__).parents[2] / "templates" / "digest",)
 STUDIO = Studio(site=SITE, templates=TEMPLATES, sources=(), mark=lambda: "q" * 16)
 
 
@@ -360,6 +362,55 @@ async def test_a_slot_more_than_two_hours_late_is_held_and_a_person_releases_it(
     assert [key.split(":")[0] for key in await desk.job_keys()] == ["mail", "push"]
     with pytest.raises(Refused, match="only one on hold"):
         await release_edition(desk.db, edition, [], now=NOW)
+
+
+def heavy(home: Path, size: str = "30000") -> Studio:
+    """A publisher's template of which every story takes so many bytes."""
+    (home / "heavy").mkdir()
+    story = f'<h2>{{{{ story.title }}}}</h2><p>{{{{ "x" * ({size}) }}}}</p>'
+    page = f"<html><body>{{% for story in stories %}}{story}{{% endfor %}}</body></html>"
+    (home / "heavy" / "digest.html.j2").write_text(page)
+    (home / "heavy" / "digest.txt.j2").write_text("{{ stories | map(attribute='title') | join(' ') }}")
+    return replace(STUDIO, templates=(home, *TEMPLATES))
+
+
+async def test_an_edition_too_large_for_a_mail_is_held_and_names_the_stories_to_drop(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await publish(desk.db, *range(1, 8))
+    report = await desk.compose(studio=heavy(tmp_path), template="heavy")
+    edition = await desk.freeze(report)
+
+    assert edition.state is EditionState.HELD
+    assert re.match(r"its HTML is 2\d\d,\d{3} bytes, over 90,000 mail programs cut it off; ", edition.why)
+    dropped = "without the last 5 (“Berita 5”, “Berita 4”, “Berita 3”, 2 more): write max = 2"
+    assert edition.why.endswith(dropped)
+    assert len(await desk.shown(edition)) == 7
+    assert await desk.job_keys() == []
+
+
+async def test_a_person_may_release_an_edition_that_is_too_large(desk: Desk, tmp_path: Path) -> None:
+    await publish(desk.db, 1, 2, 3)
+    report = await desk.compose(studio=heavy(tmp_path), template="heavy")
+    edition = await desk.freeze(report, now=NOW + timedelta(hours=3))
+    await release_edition(desk.db, edition, [], now=NOW)
+
+    assert edition.why.endswith("write max = 2; its slot was missed by more than two hours")
+    assert [key.split(":")[0] for key in await desk.job_keys()] == ["mail"]
+
+
+async def test_an_edition_that_is_large_goes_out_with_all_its_stories(desk: Desk, tmp_path: Path) -> None:
+    await publish(desk.db, *range(1, 8))
+    studio = heavy(tmp_path, size="50 if story.brief else 30000")
+    report = await desk.compose(studio=studio, template="heavy")
+    edition = await desk.freeze(report)
+
+    assert (edition.state, edition.why) == (EditionState.FROZEN, "")
+    assert len(await desk.shown(edition)) == 7
+    assert report.proof is not None
+    assert (report.proof.brief, report.proof.why_held) == (5, "")
+    assert all(f"Berita {n}" in report.proof.rendering.html for n in range(1, 8))
+    assert all(f"Berita {n}" in report.proof.rendering.text for n in range(1, 8))
 
 
 async def test_a_held_edition_was_told_all_the_same(desk: Desk) -> None:
