@@ -6,6 +6,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from sqlalchemy import make_url
 from syndicate.store.db import Database
 from syndicate.store.schema import migrate
 from syndicate.store.tables import metadata
+from tests.channels.mail_rules import INBOX, assert_by_the_rules, in_maildirs
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 POSTGRES = os.environ.get("SYNDICATE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -34,6 +36,18 @@ def absent(service: str, why: str) -> None:
     if service in REQUIRED:
         pytest.fail(f"{service} is required here: {why}")
     pytest.skip(f"{service} is absent: {why}")
+
+
+@pytest.fixture(autouse=True)
+def mails_by_the_rules(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever mail a test receives, by SMTP, in a Maildir of its folder or from a scripted channel, keeps all rules.
+
+    Tests of the channels that send what no writer of ours would write turn this off by a fixture of the same name.
+    """
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    INBOX.letters.clear()
+    yield
+    assert_by_the_rules([*INBOX.letters, *(in_maildirs(folder) if folder else ())])
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +73,15 @@ def opendkim() -> str:
     found = shutil.which("opendkim", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         absent("opendkim", "no opendkim on the PATH or in /usr/sbin")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def spamassassin() -> str:
+    """The path of the filter that many mail servers ask."""
+    found = shutil.which("spamassassin")
+    if found is None:
+        absent("spamassassin", "no spamassassin on the PATH")
     return str(found)
 
 
@@ -137,10 +160,18 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-async def _end(database: Database) -> None:
-    """Closes it, and waits for the threads of connections that a test broke off: they still talk to the loop."""
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Database]:
+    """A database for one test.
+
+    At its end it waits for the threads of connections that the test broke off: they still talk to the loop. Those that
+    were there before belong to others, who may need them for the whole session.
+    """
+    before = set(threading.enumerate())
+    database = Database(url)
+    yield database
     await database.aclose()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join, 30)
 
@@ -148,17 +179,15 @@ async def _end(database: Database) -> None:
 @pytest.fixture
 async def postgres_db(empty_postgres: str) -> AsyncIterator[Database]:
     """For what only PostgreSQL can do: two transactions that write at once."""
-    database = Database(empty_postgres)
-    yield database
-    await _end(database)
+    async with _opened(empty_postgres) as database:
+        yield database
 
 
 @pytest.fixture
 async def db(migrated_url: str) -> AsyncIterator[Database]:
     """A migrated database."""
-    database = Database(migrated_url)
-    yield database
-    await _end(database)
+    async with _opened(migrated_url) as database:
+        yield database
 
 
 async def _migrate(url: str) -> None:

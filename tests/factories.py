@@ -22,6 +22,7 @@ from syndicate.domain.source import FoundArticle, Gathered, Look, Memory, Source
 from syndicate.domain.token import Keyring
 from syndicate.ports import Mail, Parcel
 from syndicate.store import articles, audience, changes
+from tests.channels.mail_rules import INBOX
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 PEPPER = b"pepper" * 6
@@ -246,6 +247,7 @@ class ScriptedMailer:
     ) -> AsyncIterator[tuple[int, Outcome | None]]:
         await self.on_enter(mails)
         for mail in mails:
+            INBOX.take(mail.sender, mail.recipient, mail.content)
             yield mail.delivery, self._answer(mail) if may_send(mail.delivery) else None
 
     async def aclose(self) -> None:

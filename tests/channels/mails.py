@@ -1,7 +1,12 @@
-"""Mails for the tests of the channels, and one way to send them."""
+"""Mails for the tests of the channels, ways to send them, and who says of a signature that it is good."""
 
 from collections.abc import Callable, Sequence
 
+import dkim
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from syndicate.channels.mail.dkim import SigningKey
 from syndicate.domain.delivery import Outcome
 from syndicate.ports import Mail, Mailer
 
@@ -30,3 +35,24 @@ async def send_one(mailer: Mailer, mail: Mail) -> Outcome:
     ((_, outcome),) = await send_all(mailer, [mail])
     assert outcome is not None
     return outcome
+
+
+def make_signing_keys(domain: str) -> list[SigningKey]:
+    """One of each kind, as a newsletter has them."""
+    return [
+        SigningKey(domain=domain, selector="s1-rsa", private=generate_private_key(65537, 2048)),
+        SigningKey(domain=domain, selector="s1-ed", private=Ed25519PrivateKey.generate()),
+    ]
+
+
+def verified(message: bytes, keys: Sequence[SigningKey]) -> list[bool]:
+    """What dkimpy says of each signature, with these keys in the DNS."""
+    return [_is_verified(message, number, keys) for number in range(len(keys))]
+
+
+def _is_verified(message: bytes, number: int, keys: Sequence[SigningKey]) -> bool:
+    records = {f"{key.place}.".encode(): key.record().encode() for key in keys}
+    try:
+        return bool(dkim.DKIM(message).verify(idx=number, dnsfunc=lambda name, timeout=5: records[name]))
+    except dkim.ValidationError:
+        return False

@@ -2,19 +2,16 @@
 
 import re
 import subprocess
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dkim
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syndicate.channels.mail.dkim import SigningKey
 from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
+from tests.channels.mails import make_signing_keys, verified
 
 MARK = "qwertyuiopasdfgh"
 URL = "https://kabar.test/u/" + "t" * 44
@@ -22,16 +19,7 @@ URL = "https://kabar.test/u/" + "t" * 44
 
 @pytest.fixture(scope="module")
 def keys() -> list[SigningKey]:
-    return [
-        SigningKey(domain="kabar.test", selector="s1-rsa", private=generate_private_key(65537, 2048)),
-        SigningKey(domain="kabar.test", selector="s1-ed", private=Ed25519PrivateKey.generate()),
-    ]
-
-
-def zone(keys: list[SigningKey]) -> Callable[..., bytes]:
-    """The DNS of the tests: the records of these keys."""
-    records = {f"{key.place}.".encode(): key.record().encode() for key in keys}
-    return lambda name, timeout=5: records[name]
+    return make_signing_keys("kabar.test")
 
 
 def variant(keys: list[SigningKey], *, html: str = "<p>Banjir</p>", subject: str = "Banjir surut") -> Variant:
@@ -61,18 +49,6 @@ def addressee(name: str = "Sari", number: int = 1) -> Addressee:
         unsubscribe_url=URL,
         unsubscribe_mailto="mailto:leave@kabar.test",
     )
-
-
-def verified(message: bytes, keys: list[SigningKey]) -> list[bool]:
-    """What dkimpy says of each signature."""
-    return [is_verified(message, number, keys) for number in range(len(keys))]
-
-
-def is_verified(message: bytes, number: int, keys: list[SigningKey]) -> bool:
-    try:
-        return bool(dkim.DKIM(message).verify(idx=number, dnsfunc=zone(keys)))
-    except dkim.ValidationError:
-        return False
 
 
 def test_both_signatures_of_a_mail_verify(keys: list[SigningKey]) -> None:

@@ -37,6 +37,11 @@ DIE_AT = textwrap.dedent("""
 """)
 
 
+@pytest.fixture(autouse=True)
+def mails_by_the_rules() -> None:
+    """What these send is written by hand: the way is tested here, not the letters."""
+
+
 def open_mailer(path: Path) -> MaildirMailer:
     return MaildirMailer(MaildirConfig(name="m", path=path))
 

@@ -18,26 +18,11 @@ from hypothesis import strategies as st
 from syndicate.channels.mail import headers, message
 from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant, self_test, unfit
 from syndicate.errors import ConfigError
+from tests.channels.mail_rules import ORDER, Letter, broken_rules
 from tests.channels.mails import make_mail
 
 MARK = "qwertyuiopasdfgh"
 URL = "https://kabar.test/u/" + "t" * 44
-EXPECTED = [
-    "To",
-    "Message-ID",
-    "List-Unsubscribe",
-    "List-Unsubscribe-Post",
-    "From",
-    "Subject",
-    "Date",
-    "Auto-Submitted",
-    "X-Auto-Response-Suppress",
-    "MIME-Version",
-    "Content-Type",
-    "Reply-To",
-    "List-Id",
-    "Precedence",
-]
 HOSTILE = [
     "Evil\r\nBcc: v@evil.test",
     "Evil <v@evil.test>, x",
@@ -128,22 +113,14 @@ def phrase(raw: bytes, name: str) -> str:
 
 
 def check_wire(raw: bytes) -> None:
-    """The rules that any message must keep, on its bytes: Python's own parser hides some breaches."""
-    assert raw.isascii()
-    assert b"\0" not in raw
-    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
-    head, _, rest = raw.partition(b"\r\n\r\n")
-    names = [line.partition(b":")[0].decode() for line in head.split(b"\r\n") if not line.startswith(b" ")]
-    assert names == EXPECTED
-    for line in head.split(b"\r\n"):
-        assert len(line) <= (76 if b"=?" in line else 998)
-        assert len(line) <= 78 or b" " not in line.partition(b": ")[2]  # longer only where nothing can be folded
-    assert max(len(line) for line in rest.split(b"\r\n")) <= 76
-    assert not re.search(rb"^\.|[ \t]\r$", rest, re.M)
+    """The rules that any message must keep, on its bytes, and all the fields that one can have without a signature."""
+    letter = Letter("b+abcdefgh@kabar.test", "b@x.test", raw)
+    assert broken_rules(letter, but=("E-05", "L-05")) == {}  # what the bodies say is made up here
+    assert [name for name, _ in letter.fields] == [*ORDER[1:]]
 
 
 @given(subject=SEEDS, sender=SEEDS, title=SEEDS, name=SEEDS, value=SEEDS)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=100, deadline=None)
 @example(subject="", sender="", title="", name="", value="")
 def test_what_is_read_is_what_was_meant_and_nothing_else(
     subject: str, sender: str, title: str, name: str, value: str
@@ -167,7 +144,7 @@ def test_what_is_read_is_what_was_meant_and_nothing_else(
 
 
 @given(text=st.text(max_size=300), value=st.text(max_size=200), data=st.data())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_bodies_decode_to_what_was_put_in(text: str, value: str, data: st.DataObject) -> None:
     assume(MARK not in text)
     place = data.draw(st.integers(0, len(text)))
@@ -286,7 +263,7 @@ def test_what_is_no_address_id_or_url_is_refused(changes: dict[str, str]) -> Non
         compile_one(html="x", text="x").message(addressee(**changes), {})
 
 
-@pytest.mark.parametrize("list_id", ["nodot", "a b.test", "a.test>\r\nBcc: v@evil.test", ""])
+@pytest.mark.parametrize("list_id", ["nodot", "a b.test", "a.test>\r\nBcc: v@evil.test", "", f"a.{'b' * 254}"])
 def test_what_is_no_list_id_is_refused(list_id: str) -> None:
     with pytest.raises(ValueError, match="can't stand there"):
         compile_one(letterhead=letterhead(list_id=list_id))

@@ -14,9 +14,10 @@ import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from syndicate.channels.mail.smtp import REUSE, SmtpConfig, SmtpMailer, stuffed
+from syndicate.domain.audience import normal_address
 from syndicate.domain.delivery import Outcome, OutcomeKind
 from syndicate.errors import ConfigError
-from tests.channels.mails import make_mail, send_all, send_one
+from tests.channels.mails import CONTENT, make_mail, send_all, send_one
 from tests.servers.smtp import Behaviour, SmtpSink, read_log
 
 PATIENCE = 10.0  # seconds for what should happen at once
@@ -48,6 +49,11 @@ def pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Whatever is proved here holds with relays that take commands one by one and with those that take them at once."""
     monkeypatch.setattr(Behaviour, "pipelining", request.param)
     return bool(request.param)
+
+
+@pytest.fixture(autouse=True)
+def mails_by_the_rules() -> None:
+    """What these send is written by hand: the way is tested here, not the letters."""
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +129,69 @@ async def test_one_refused_reader_does_not_touch_the_others() -> None:
     assert sink.commands.count("RSET") == 1
 
 
-async def test_a_message_over_the_announced_size_is_deferred_before_its_body() -> None:
-    (outcome,) = await outcomes_with(Behaviour(size_limit=10))
+async def test_a_message_over_the_announced_size_is_deferred_and_nothing_is_said_of_it() -> None:
+    async with SmtpSink(Behaviour(size_limit=100)) as sink:
+        mailer = SmtpMailer(config(sink.port))
+        large, small = await send_all(mailer, [make_mail(1, content=CONTENT + b"x" * 70), make_mail(2)])
+        await mailer.aclose()
+
+    assert large[1] is not None
+    assert (large[1].kind, large[1].code) == (OutcomeKind.DEFERRED, "size")
+    assert "our set-up" in large[1].text
+    assert "100" in large[1].text
+    assert small[1] is not None
+    assert small[1].kind is OutcomeKind.ACCEPTED
+    said = [line.partition(" ")[0] for line in sink.commands]
+    assert said == ["EHLO", "MAIL", "RCPT", "DATA", "QUIT"]
+
+
+@pytest.mark.parametrize("announced", [b"SIZE", b"SIZE 0", b"SIZE many"])
+async def test_a_relay_that_announces_no_limit_is_told_the_size(announced: bytes) -> None:
+    """RFC 1870 §4: 0 or nothing is no limit."""
+    async with SmtpSink(Behaviour(replies={"EHLO": b"250-relay\r\n250 " + announced})) as sink:
+        mailer = SmtpMailer(config(sink.port))
+        outcome = await send_one(mailer, make_mail())
+        await mailer.aclose()
+
+    assert outcome.kind is OutcomeKind.ACCEPTED
+    assert f"MAIL FROM:<b+abc@bounce.x.test> SIZE={len(CONTENT)}" in sink.commands
+
+
+async def test_a_relay_that_takes_less_than_it_announces_defers() -> None:
+    behaviour = Behaviour(replies={"MAIL": b"552 5.3.4 too big"})
+
+    (outcome,) = await outcomes_with(behaviour)
 
     assert (outcome.kind, outcome.code) == (OutcomeKind.DEFERRED, "552 5.3.4")
+
+
+# What needs an extension is not sent, whether or not the relay has it.
+
+EVERYTHING = b"250-relay\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-BINARYMIME\r\n250 CHUNKING"
+
+
+async def test_a_recipient_outside_of_ascii_is_refused_before_there_is_a_connection() -> None:
+    async with SmtpSink(Behaviour(replies={"EHLO": EVERYTHING})) as sink:
+        outcome = await send_one(SmtpMailer(config(sink.port)), make_mail(recipient="zoë@x.test"))
+
+    assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, "address")
+    assert "recipient" in outcome.text
+    assert sink.connections == 0
+
+
+async def test_a_domain_with_other_letters_goes_out_in_ascii_and_without_an_extension() -> None:
+    recipient = normal_address("sari@München.example")
+    async with SmtpSink(Behaviour(replies={"EHLO": EVERYTHING})) as sink:
+        mailer = SmtpMailer(config(sink.port))
+        outcome = await send_one(mailer, make_mail(recipient=recipient))
+        await mailer.aclose()
+
+    assert outcome.kind is OutcomeKind.ACCEPTED
+    assert sink.commands[1:4] == [
+        "MAIL FROM:<b+abc@bounce.x.test>",  # without BODY= and SMTPUTF8: what we write is 7-bit (rule E-01)
+        "RCPT TO:<sari@xn--mnchen-3ya.example>",
+        "DATA",
+    ]
 
 
 # Connections that break.

@@ -17,7 +17,7 @@ from syndicate.store.db import Database
 from tests.factories import NOW, RING, SITE, SetClock, add_reader, make_newsletter
 from tests.pipeline.stories import publish
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = (Path(__file__).parents[2] / "templates" / "digest",)
 STUDIO = Studio(site=SITE, templates=TEMPLATES, sources=(), mark=lambda: "q" * 16)
 
 

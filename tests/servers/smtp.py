@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from tests.channels.mail_rules import INBOX
+
 _PATH = re.compile(r"(?:FROM|TO):<([^>]*)>(.*)", re.I)
 
 
@@ -111,6 +113,8 @@ class SmtpSink:
                 file.flush()
                 os.fsync(file.fileno())
         self.messages.append(taken)
+        for recipient in taken.recipients:
+            INBOX.take(taken.sender, recipient, taken.content)
 
 
 def read_log(path: Path) -> list[Taken]:

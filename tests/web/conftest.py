@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.channels.mail_rules import assert_by_the_rules, in_maildirs
 from tests.web.paper import Paper, fill, running
 
 
@@ -14,6 +15,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
     with running(tmp_path_factory.mktemp("paper")) as shared:
         fill(shared)
         yield shared
+    assert_by_the_rules(in_maildirs(shared.folder))
 
 
 @pytest.fixture
