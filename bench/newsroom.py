@@ -61,6 +61,12 @@ def make_newsroom(folder: Path) -> Path:
     return _write_config(folder, _CONFIG)
 
 
+def make_site(folder: Path, feeds: str) -> Path:
+    """The same newspaper with other feeds (tables of the configuration) and no stories. Returns the config file."""
+    (folder / "newsroom").mkdir()
+    return _write_config(folder, f"{_CONFIG}\n{feeds}")
+
+
 def _write_config(folder: Path, text: str) -> Path:
     path = folder / "config" / "syndicate.toml"
     path.parent.mkdir()

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from syndicate.domain.article import Article
 from syndicate.domain.delivery import Outcome
-from syndicate.domain.feed import Feed, Site
+from syndicate.domain.feed import Feed, Site, Tombstone
 from syndicate.domain.partner import Endpoint
 from syndicate.domain.source import Gathered, Memory
 
@@ -36,9 +36,20 @@ class Format(Protocol):
     def fragment(self, article: Article, site: Site) -> bytes:
         """One article, complete in itself. Raises ValueError when the article can't be written in this format."""
 
-    def parts(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> tuple[bytes, ...]:
+    def parts(
+        self,
+        feed: Feed,
+        site: Site,
+        fragments: Sequence[bytes],
+        *,
+        updated: datetime,
+        gone: Sequence[Tombstone] = (),
+        archive: str | None = None,
+    ) -> tuple[bytes, ...]:
         """The pieces the document is joined from; the fragments are among them, unchanged and in order.
 
+        `updated` is the newest date of an entry or tombstone. `gone` stand in the head, in their order. `archive` is
+        the newest finished month ("2026-05") that the feed has an archive of; a format without archives leaves it out.
         A pure function: same input, same bytes, in every process.
         """
 
@@ -52,6 +63,7 @@ class Mail:
     recipient: str
     sender: str  # envelope sender (VERP)
     content: bytes = field(repr=False)  # RFC 5322, CRLF, not dot-stuffed
+    is_clean: bool = False  # known: CRLF after each line and nothing else of the kind, no line begins with a dot
 
 
 class Mailer(Protocol):

@@ -18,12 +18,14 @@ from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Interval, Slot
 from syndicate.engine import EmbeddedEngine
 from syndicate.errors import Refused
-from syndicate.pipeline.compose import Composition, compose_edition, know_newsletters
+from syndicate.formats.digest import LARGE, TOO_LARGE
+from syndicate.pipeline.compose import ComposeReport, Composition, compose_edition, know_newsletters
 from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import freeze_edition
 from syndicate.pipeline.gather import GatherReport, gather_source
 from syndicate.pipeline.notify import know_endpoints, plan_pushes, push_due
-from syndicate.pipeline.publish import ask_for_printing, publish_feeds
+from syndicate.pipeline.printing import Printer, keep_files
+from syndicate.pipeline.publish import ask_for_publishing, publish_feeds
 from syndicate.pipeline.reconcile import check_fence, repair, replay_departures
 from syndicate.pipeline.relay import LANES, JobHandler, Later, keep_relaying, run_due, run_job
 from syndicate.schedule.clock import Bells
@@ -83,7 +85,7 @@ async def prepare(app: App) -> None:
     await know_newsletters(app.db, list(app.newsletters.values()))
     await know_endpoints(app.db, list(app.endpoints.values()))
     await begin_rhythms(app.db, list(app.newsletters.values()), node=app.node.id, now=now)
-    await ask_for_printing(app.db, app.press, now=now)
+    await ask_for_publishing(app.db, app.press, now=now)
     await replay_departures(app.db, app.way_out.journal, now=now)
     if why := await check_fence(app.db, app.install, app.room.fence_file, now=now):
         log.warning("store.held", why=why)
@@ -100,7 +102,9 @@ async def run_once(app: App) -> int:
         done = await run_due(app.db, handlers(app), LANES, app.clock)
         for newsletter in app.newsletters.values():
             await fire_due(app.db, newsletter, node=app.node.id, now=app.clock.now())
-        return done + await run_due(app.db, handlers(app), LANES, app.clock)
+        done += await run_due(app.db, handlers(app), LANES, app.clock)
+        await keep_files(app.press, await Printer(app.press).news(app.db))
+        return done
 
 
 async def run_up(app: App, stop: asyncio.Event) -> None:
@@ -245,8 +249,8 @@ async def _gather(app: App, job: Job, looking: set[str]) -> Later | None:
 
 async def _publish(app: App) -> None:
     report = await publish_feeds(app.db, app.press, now=app.clock.now())
-    if report.documents or report.quarantined:
-        log.info("feeds.published", documents=len(report.documents), quarantined=len(report.quarantined))
+    if report.feeds or report.quarantined:
+        log.info("feeds.published", feeds=len(report.feeds), quarantined=len(report.quarantined))
     for bad in report.quarantined:
         log.warning("article.quarantined", article=bad.article_id, format=bad.format, problem=bad.problem)
 
@@ -265,6 +269,7 @@ async def _compose(app: App, job: Job) -> Later | None:
     if report.composition is Composition.WAITS:
         return Later(until=now + _WAIT_FOR_IMPORT)
     if report.composition is Composition.READY and report.edition is not None:
+        _warn_if_large(report)
         frozen = await freeze_edition(app.db, report.edition, list(app.endpoints.values()), now=app.clock.now())
         log.info(
             "edition.frozen",
@@ -275,6 +280,19 @@ async def _compose(app: App, job: Job) -> Later | None:
             candidates=frozen.books.candidates,
         )
     return None
+
+
+def _warn_if_large(report: ComposeReport) -> None:
+    if report.proof is not None and report.proof.size >= LARGE:
+        log.warning(
+            "edition.large",
+            newsletter=report.newsletter,
+            slot=report.slot,
+            bytes=report.proof.size,
+            most=TOO_LARGE,
+            headline_only=report.proof.brief,
+            why=report.proof.why_held,
+        )
 
 
 async def _mail(app: App, job: Job) -> Later | None:

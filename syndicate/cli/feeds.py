@@ -10,9 +10,9 @@ from syndicate.errors import NotFound
 
 if TYPE_CHECKING:
     from syndicate.app import App
-    from syndicate.domain.article import Article
     from syndicate.domain.feed import Feed
 
+_NOTHING = {"holds": 0, "published_at": None}
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A feed's name in the configuration.")]
 
 
@@ -67,12 +67,12 @@ async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
     from syndicate.store import feeds
 
     async with app.db.read() as connection:
-        states = await feeds.states(connection)
+        found = await feeds.manifests(connection, app.feeds)
     rows = []
     for feed in app.feeds.values():
-        state = states.get(feed.name)
-        held = len(await _entries(app, feed))
-        rows.append(_head(feed) | {"holds": held, "published_at": state.published_at if state else None})
+        manifest = found.get(feed.name)
+        facts = {"holds": len(manifest.lines), "published_at": manifest.state.published_at} if manifest else _NOTHING
+        rows.append(_head(feed) | facts)
     return rows, app.site.timezone
 
 
@@ -82,9 +82,9 @@ async def _show(app: "App", name: str) -> tuple[dict[str, Any], str]:
     if name not in app.feeds:
         raise NotFound("feed", name, known=tuple(app.feeds))
     feed = app.feeds[name]
-    entries = await _entries(app, feed)
-    ids = {article.id for article in entries}
     async with app.db.read() as connection:
+        entries = await feeds.shown(connection, name)
+        ids = {article.id for article in entries}
         state = (await feeds.states(connection)).get(name)
         bad = [one for one in await feeds.quarantined(connection) if one.article_id in ids]
     found = _head(feed) | {"published_at": state.published_at if state else None, "quarantine": bad}
@@ -94,17 +94,6 @@ async def _show(app: "App", name: str) -> tuple[dict[str, Any], str]:
         for a in entries
     ]
     return found, app.site.timezone
-
-
-async def _entries(app: "App", feed: "Feed") -> list["Article"]:
-    """What its next document would hold."""
-    from syndicate.domain.feed import CORRECTIONS_STAY, choose_entries
-    from syndicate.store import feeds
-
-    now = app.clock.now()
-    async with app.db.read() as connection:
-        held = await feeds.candidates(connection, feed.name, limit=feed.limit, loud_since=now - CORRECTIONS_STAY)
-    return choose_entries(feed, held, now=now)
 
 
 def _head(feed: "Feed") -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Narrator:
             case "source.gathered":
                 return _gathered(event)
             case "feeds.published":
-                return f"Feeds: {count(event['documents'], 'document')} published."
+                return f"Published: {count(event['feeds'], 'feed')}."
             case "endpoint.pushed":
                 pushed = _counts(event, "push", ("accepted", "deferred", "refused", "uncertain"))
                 return f"{event['endpoint']}: {pushed}."

@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from syndicate.domain.article import Article
 
 _NOT_SLUG = re.compile(r"[^\w]+")
+_NARROW_TO_WIDE = ("tags", "sections", "authors", "sources", "language")
 
 
 def slug(text: str) -> str:
@@ -33,6 +34,29 @@ def path_slugs(paths: Iterable[str]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What a Selection looks at in an article, in the form in which names are compared."""
+
+    sections: frozenset[str]
+    tags: frozenset[str]
+    authors: frozenset[str]
+    sources: frozenset[str]
+    language: frozenset[str]
+
+
+def traits(article: Article) -> Traits:
+    """Made once for an article that many Selections are asked about."""
+    content = article.content
+    return Traits(
+        sections=path_slugs(content.sections),
+        tags=path_slugs(content.tags),
+        authors=frozenset(map(slug, content.authors)),
+        sources=frozenset({slug(article.source)}),
+        language=frozenset({slug(content.language), slug(content.language.split("-")[0])}),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Selection:
     """OR inside a key, AND across keys; an empty key asks for nothing. In `exclude` one match rules out.
 
@@ -48,21 +72,50 @@ class Selection:
 
     def holds(self, article: Article) -> bool:
         """True when the article belongs here."""
-        return self._matches(article) and not (self.exclude is not None and self.exclude.rules_out(article))
+        return self.suits(traits(article))
 
-    def rules_out(self, article: Article) -> bool:
+    def suits(self, found: Traits) -> bool:
+        """True when an article of these traits belongs here."""
+        wanted = all(not wanted or wanted & held for wanted, held in self._pairs(found))
+        return wanted and not (self.exclude is not None and self.exclude.rules_out(found))
+
+    def rules_out(self, found: Traits) -> bool:
         """As an exclusion: any key that matches is enough, and an empty exclusion rules out nothing."""
-        return any(wanted and wanted & held for wanted, held in self._pairs(article))
+        return any(wanted and wanted & held for wanted, held in self._pairs(found))
 
-    def _matches(self, article: Article) -> bool:
-        return all(not wanted or wanted & held for wanted, held in self._pairs(article))
+    def first_key(self) -> tuple[str, frozenset[str]]:
+        """A key that asks for something, and for what; for nothing when everything belongs here."""
+        return next(((key, getattr(self, key)) for key in _NARROW_TO_WIDE if getattr(self, key)), ("", frozenset()))
 
-    def _pairs(self, article: Article) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        content = article.content
+    def _pairs(self, found: Traits) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
         return (
-            (self.sections, path_slugs(content.sections)),
-            (self.tags, path_slugs(content.tags)),
-            (self.authors, frozenset(map(slug, content.authors))),
-            (self.sources, frozenset({slug(article.source)})),
-            (self.language, frozenset({slug(content.language), slug(content.language.split("-")[0])})),
+            (self.sections, found.sections),
+            (self.tags, found.tags),
+            (self.authors, found.authors),
+            (self.sources, found.sources),
+            (self.language, found.language),
         )
+
+
+class SelectionIndex:
+    """Which of many Selections hold an article, found by what the article is, not by asking every one of them."""
+
+    def __init__(self, selections: Mapping[str, Selection]) -> None:
+        self._selections = selections
+        self._under: dict[tuple[str, str], list[str]] = {}
+        self._without_key: list[str] = []
+        for name, selection in selections.items():
+            key, values = selection.first_key()
+            for value in values:
+                self._under.setdefault((key, value), []).append(name)
+            if not values:
+                self._without_key.append(name)
+
+    def holding(self, article: Article) -> set[str]:
+        """The names of the Selections that the article belongs to."""
+        found = traits(article)
+        near = {*self._without_key}
+        for key in _NARROW_TO_WIDE:
+            for value in getattr(found, key):
+                near.update(self._under.get((key, value), ()))
+        return {name for name in near if self._selections[name].suits(found)}

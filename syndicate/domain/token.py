@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _VERSION = 1
@@ -41,7 +41,8 @@ class Token:
 class Keyring:
     """The master keys by number. The highest signs; unsubscribe links signed by any of them work for ever."""
 
-    keys: Mapping[int, bytes]
+    keys: Mapping[int, bytes] = field(repr=False)
+    _derived: dict[tuple[int, str], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def newest(self) -> int:
@@ -49,8 +50,11 @@ class Keyring:
         return max(self.keys)
 
     def key(self, number: int, purpose: str) -> bytes:
-        """The key of one purpose."""
-        return hmac.digest(self.keys[number], f"v{_VERSION}/{purpose}".encode(), "sha256")
+        """The key of one purpose, derived once."""
+        if (number, purpose) not in self._derived:
+            derived = hmac.digest(self.keys[number], f"v{_VERSION}/{purpose}".encode(), "sha256")
+            self._derived[number, purpose] = derived
+        return self._derived[number, purpose]
 
 
 def name_number(name: str) -> int:

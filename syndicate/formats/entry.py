@@ -4,9 +4,10 @@ An article becomes a fragment by hanging its element under a stub root that decl
 own root; so head + fragments + tail is byte for byte what feedgen writes for the whole feed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 
 from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -14,10 +15,23 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from syndicate.domain.article import Article
-from syndicate.domain.feed import Feed, Site
-from syndicate.formats.dates import rfc822, rfc3339, whole_second
-from syndicate.formats.prefixes import ATOM, ATOM_PREFIXES, CONTENT, DC, DCTERMS, MEDIA, RSS_PREFIXES, SY
-from syndicate.formats.wording import Image, Wording, language_tag, wording
+from syndicate.domain.feed import Feed, Site, Tombstone
+from syndicate.formats.dates import reading_language, rfc822, rfc3339, whole_second
+from syndicate.formats.prefixes import (
+    ARCHIVE_PREFIXES,
+    AT,
+    ATOM,
+    ATOM_PREFIXES,
+    CONTENT,
+    DC,
+    DCTERMS,
+    FH,
+    MEDIA,
+    RSS_PREFIXES,
+    SY,
+    TOMBSTONE_PREFIXES,
+)
+from syndicate.formats.wording import Image, Wording, language_tag, tombstone_comment, unlike_markup, wording
 
 TTL_MINUTES = 5  # also the max-age of feed documents
 TAG_YEAR = 2026  # when the tag: scheme of feed ids began (RFC 4151 §2.1); it stays
@@ -54,18 +68,24 @@ class EntryExtras(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no t
         return item
 
     def extend_atom(self, entry: etree._Element) -> etree._Element:
+        _text(entry, "published", rfc3339(self.wording.published))
         _media(entry, self.wording.image)
         return entry
 
 
 class FeedExtras(BaseExtension):  # type: ignore[misc]  # feedgen has no types
-    """What feedgen gets wrong at the top of a feed: dates without its locale switch, the syndication module."""
+    """What feedgen gets wrong or lacks at the top of a feed: dates without its locale switch, the syndication module,
+    tombstones, the mark of an archive."""
 
+    site: Site
     prefixes: Mapping[str, str]
     updated: datetime
+    gone: Sequence[Tombstone] = ()
+    is_archive: bool = False
 
     def extend_ns(self) -> Mapping[str, str]:
-        return self.prefixes
+        tombstones = TOMBSTONE_PREFIXES if self.gone else {}
+        return {**self.prefixes, **tombstones, **(ARCHIVE_PREFIXES if self.is_archive else {})}
 
     def extend_rss(self, root: etree._Element) -> etree._Element:
         channel = root[0]
@@ -73,40 +93,65 @@ class FeedExtras(BaseExtension):  # type: ignore[misc]  # feedgen has no types
         _text(channel, "pubDate", rfc822(self.updated))
         _text(channel, f"{{{SY}}}updatePeriod", "hourly")
         _text(channel, f"{{{SY}}}updateFrequency", str(60 // TTL_MINUTES))
+        self._tombstones(channel)
         return root
 
+    def extend_atom(self, feed: etree._Element) -> etree._Element:
+        """Before the entries: the grammar of RFC 4287 allows foreign elements only there."""
+        if self.is_archive:
+            etree.SubElement(feed, f"{{{FH}}}archive")
+        self._tombstones(feed)
+        return feed
 
-def rss_entry(article: Article, site: Site) -> Entry:
-    """The article for RSS. Its authors are dc:creator elements only: RSS's own `author` wants an e-mail address."""
-    entry = _entry(article, site)
+    def _tombstones(self, parent: etree._Element) -> None:
+        for one in self.gone:
+            node = etree.SubElement(parent, f"{{{AT}}}deleted-entry", ref=one.ref, when=rfc3339(one.when))
+            comment = _text(node, f"{{{AT}}}comment", tombstone_comment(one, self.site))
+            comment.set(_XML_LANG, reading_language(one.language))
+
+
+def article_entry(article: Article, site: Site) -> Entry:
+    """The article for both formats.
+
+    Authors without an address are feedgen's for Atom only: in RSS they are dc:creator, its `author` wants an address.
+    """
+    told = wording(article, site)
+    entry = Entry()
+    entry.register_extension("extras", EntryExtras)
+    entry.extras.wording = told
     entry.extras.authors = article.content.authors
-    return entry
-
-
-def atom_entry(article: Article, site: Site) -> Entry:
-    """The article for Atom."""
-    entry = _entry(article, site)
     entry.author([{"name": name} for name in article.content.authors])
-    entry.published(entry.extras.wording.published)
+    entry.id(article.public_id)
+    entry.title(unlike_markup(told.title))
+    entry.updated(told.modified)  # else feedgen takes the time of day
+    entry.summary(unlike_markup(told.summary))
+    if told.body:
+        entry.content(told.body, type="html")
+    entry.link(href=told.link, rel="alternate", type="text/html")
+    if told.image:
+        entry.link(_enclosure(told.image))
+    entry.category(_categories(article, site))
     return entry
 
 
 def rss_fragment(article: Article, site: Site) -> bytes:
     """One `item`. Raises ValueError when the article can't be written."""
     with _plainly(article, "RSS"):
-        return _cut(rss_entry(article, site).rss_entry(), etree.Element("rss", nsmap=RSS_PREFIXES))
+        return _cut(_latest_entry(article, site).rss_entry(), etree.Element("rss", nsmap=RSS_PREFIXES))
 
 
 def atom_fragment(article: Article, site: Site) -> bytes:
     """One `entry`. Raises ValueError when the article can't be written."""
     with _plainly(article, "Atom"):
-        return _cut(atom_entry(article, site).atom_entry(), etree.Element("feed", nsmap=ATOM_PREFIXES))
+        return _cut(_latest_entry(article, site).atom_entry(), etree.Element("feed", nsmap=ATOM_PREFIXES))
 
 
-def rss_feed(feed: Feed, site: Site, *, updated: datetime) -> FeedGenerator:
+def rss_feed(feed: Feed, site: Site, *, updated: datetime, gone: Sequence[Tombstone] = ()) -> FeedGenerator:
     """The channel, with everything but its items."""
-    generator = _feed(feed, site, ending="rss", updated=updated)
+    own = {"href": _document_url(feed, site, ".rss"), "rel": "self", "type": "application/rss+xml"}
+    generator = _feed(feed, site, [own], updated=updated)
     generator.extras.prefixes = {k: v for k, v in RSS_PREFIXES.items() if v not in (ATOM, CONTENT)}
+    generator.extras.gone = gone
     generator.docs(DOCS)
     generator.ttl(TTL_MINUTES)
     if site.contact:
@@ -116,24 +161,50 @@ def rss_feed(feed: Feed, site: Site, *, updated: datetime) -> FeedGenerator:
     return generator
 
 
-def atom_feed(feed: Feed, site: Site, *, updated: datetime) -> FeedGenerator:
-    """The feed element, with everything but its entries."""
-    generator = _feed(feed, site, ending="atom", updated=updated)
+def atom_feed(
+    feed: Feed, site: Site, *, updated: datetime, gone: Sequence[Tombstone] = (), archive: str | None = None
+) -> FeedGenerator:
+    """The feed element, with everything but its entries. `archive` is the newest finished month."""
+    links = [_atom_link(feed, site, "self", ".atom"), *_archive_links(feed, site, {"prev-archive": archive})]
+    generator = _atom(feed, site, links, updated=updated)
+    generator.extras.gone = gone
+    return generator
+
+
+def atom_archive(
+    feed: Feed, site: Site, *, updated: datetime, month: str, before: str | None, after: str | None
+) -> FeedGenerator:
+    """The feed element of the archive of one month: the same feed at an address of its own."""
+    neighbours = {"prev-archive": before, "next-archive": after}
+    links = [
+        *_archive_links(feed, site, {"self": month}),
+        _atom_link(feed, site, "current", ".atom"),
+        *_archive_links(feed, site, neighbours),
+    ]
+    generator = _atom(feed, site, links, updated=updated)
+    generator.extras.is_archive = True
+    return generator
+
+
+def _atom(feed: Feed, site: Site, links: Sequence[Mapping[str, str]], *, updated: datetime) -> FeedGenerator:
+    generator = _feed(feed, site, links, updated=updated)
     generator.extras.prefixes = ATOM_PREFIXES
     generator.id(f"tag:{site.tag_host},{TAG_YEAR}:feed/{feed.name}")
     generator.author(name=site.title, uri=site.url)
     return generator
 
 
-def _feed(feed: Feed, site: Site, *, ending: str, updated: datetime) -> FeedGenerator:
+def _feed(feed: Feed, site: Site, links: Sequence[Mapping[str, str]], *, updated: datetime) -> FeedGenerator:
     generator = FeedGenerator()
     generator.register_extension("extras", FeedExtras)
+    generator.extras.site = site
     generator.extras.updated = whole_second(updated)
     generator.title(feed.title)
     generator.description(feed.description or site.description or feed.title)
-    generator.link(href=f"{site.public_url}/feeds/{feed.name}.{ending}", rel="self", type=f"application/{ending}+xml")
+    for link in links:
+        generator.link(dict(link))
     # The last link becomes the RSS channel's link, whatever its rel.
-    generator.link(href=f"{site.public_url}/feeds/{feed.name}/", rel="alternate", type="text/html")
+    generator.link(href=_document_url(feed, site, "/"), rel="alternate", type="text/html")
     generator.language(language_tag(feed.language))
     generator.rights(f"© {site.title}")
     generator.generator("Syndicate")
@@ -141,22 +212,19 @@ def _feed(feed: Feed, site: Site, *, ending: str, updated: datetime) -> FeedGene
     return generator
 
 
-def _entry(article: Article, site: Site) -> Entry:
-    told = wording(article, site)
-    entry = Entry()
-    entry.register_extension("extras", EntryExtras)
-    entry.extras.wording = told
-    entry.id(article.public_id)
-    entry.title(told.title)
-    entry.updated(told.modified)  # else feedgen takes the time of day
-    entry.summary(told.summary)
-    if told.body:
-        entry.content(told.body, type="html")
-    entry.link(href=told.link, rel="alternate", type="text/html")
-    if told.image:
-        entry.link(_enclosure(told.image))
-    entry.category(_categories(article, site))
-    return entry
+def _archive_links(feed: Feed, site: Site, months: Mapping[str, str | None]) -> list[Mapping[str, str]]:
+    return [_atom_link(feed, site, rel, f"/{month}.atom") for rel, month in months.items() if month]
+
+
+def _atom_link(feed: Feed, site: Site, rel: str, ending: str) -> Mapping[str, str]:
+    return {"href": _document_url(feed, site, ending), "rel": rel, "type": "application/atom+xml"}
+
+
+def _document_url(feed: Feed, site: Site, ending: str) -> str:
+    return f"{site.public_url}/feeds/{feed.name}{ending}"
+
+
+_latest_entry = lru_cache(maxsize=1)(article_entry)  # the formats of a feed are made one after the other
 
 
 def _enclosure(image: Image) -> dict[str, str]:

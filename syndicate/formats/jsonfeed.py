@@ -5,20 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from syndicate.domain.article import Article
-from syndicate.domain.feed import Feed, Site
+from syndicate.domain.feed import Feed, Site, Tombstone
 from syndicate.formats.dates import rfc3339
 from syndicate.formats.pack import digest_of
-from syndicate.formats.wording import WORDS, Wording, language_tag, wording
+from syndicate.formats.wording import WORDS, Wording, language_tag, tombstone_comment, unlike_markup, wording
 
 VERSION = "https://jsonfeed.org/version/1.1"
+_ABOUT = "deleted: stories that were withdrawn and whose notice has left this feed (RFC 6721)"
 
 
 class JsonFeed:
-    """The format for programmers. It has no word for corrections, so they stand under `_syndicate`."""
+    """The format for programmers. It has no word for corrections and deletions: they stand under `_syndicate`."""
 
     name = "json"
     media_type = "application/feed+json"
-    flavour = f"json-2-{digest_of(WORDS)}"
+    flavour = f"json-3-{digest_of(WORDS)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One object of `items`."""
@@ -29,13 +30,25 @@ class JsonFeed:
                 f"article {article.id}, version {article.version}, can't be written as JSON Feed: {trouble}"
             ) from trouble
 
-    def parts(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> tuple[bytes, ...]:
-        """Everything before the first item, the items with commas between, the end. It has no date of its own."""
-        head = _written(_top(feed, site)).removesuffix(b"]}")
+    def parts(
+        self,
+        feed: Feed,
+        site: Site,
+        fragments: Sequence[bytes],
+        *,
+        updated: datetime,
+        gone: Sequence[Tombstone] = (),
+        archive: str | None = None,
+    ) -> tuple[bytes, ...]:
+        """Everything before the first item, the items with commas between, the end.
+
+        It has no date of its own, and archives are in Atom.
+        """
+        head = _written(_top(feed, site, gone)).removesuffix(b"]}")
         return (head, *_with_commas(fragments), b"]}")
 
 
-def _top(feed: Feed, site: Site) -> Mapping[str, object]:
+def _top(feed: Feed, site: Site, gone: Sequence[Tombstone]) -> Mapping[str, object]:
     return {
         "version": VERSION,
         "title": feed.title,
@@ -44,18 +57,29 @@ def _top(feed: Feed, site: Site) -> Mapping[str, object]:
         "description": feed.description or site.description or feed.title,
         "authors": [{"name": site.title, "url": site.url}],
         "language": language_tag(feed.language),
+        **({"_syndicate": {"about": _ABOUT, "deleted": [_deleted(one, site) for one in gone]}} if gone else {}),
         "items": [],
+    }
+
+
+def _deleted(tombstone: Tombstone, site: Site) -> Mapping[str, str]:
+    """In the words of RFC 6721, which JSON Feed has none for."""
+    return {
+        "id": tombstone.ref,
+        "when": rfc3339(tombstone.when),
+        "comment": tombstone_comment(tombstone, site),
     }
 
 
 def _item(article: Article, told: Wording) -> Mapping[str, object]:
     content = article.content
+    title, summary = unlike_markup(told.title), unlike_markup(told.summary)
     item: dict[str, object] = {
         "id": article.public_id,
         "url": told.link,
-        "title": told.title,
-        "content_html" if told.body else "content_text": told.body or told.summary or told.title,
-        "summary": told.summary,
+        "title": title,
+        "content_html" if told.body else "content_text": told.body or summary or title,
+        "summary": summary,
         "image": told.image.url if told.image else None,
         "date_published": rfc3339(told.published),
         "date_modified": rfc3339(told.modified),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from syndicate.domain.article import Article
-from syndicate.domain.feed import Feed, Site
+from syndicate.domain.feed import Feed, Site, Tombstone
 from syndicate.formats.pack import digest_of
 from syndicate.formats.prefixes import RSS_PREFIXES
 from syndicate.formats.wording import WORDS
@@ -17,7 +17,7 @@ class Rss:
 
     name = "rss"
     media_type = "application/rss+xml; charset=utf-8"
-    flavour = f"rss-2-{digest_of(WORDS, RSS_PREFIXES)}"
+    flavour = f"rss-3-{digest_of(WORDS, RSS_PREFIXES)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One `item`."""
@@ -25,9 +25,18 @@ class Rss:
 
         return entry.rss_fragment(article, site)
 
-    def parts(self, feed: Feed, site: Site, fragments: Sequence[bytes], *, updated: datetime) -> tuple[bytes, ...]:
-        """Everything before the first item, the items, the end tags."""
+    def parts(
+        self,
+        feed: Feed,
+        site: Site,
+        fragments: Sequence[bytes],
+        *,
+        updated: datetime,
+        gone: Sequence[Tombstone] = (),
+        archive: str | None = None,
+    ) -> tuple[bytes, ...]:
+        """Everything before the first item, the items, the end tags. Archives are in Atom, so it names none."""
         from syndicate.formats import entry
 
-        empty: bytes = entry.rss_feed(feed, site, updated=updated).rss_str()
+        empty: bytes = entry.rss_feed(feed, site, updated=updated, gone=gone).rss_str()
         return (empty.removesuffix(_TAIL), *fragments, _TAIL)

@@ -8,8 +8,8 @@ from html import escape
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from syndicate.domain.article import Article, ArticleState, Content, Picture
-from syndicate.domain.feed import Site
-from syndicate.domain.markup import excerpt, plain_text
+from syndicate.domain.feed import Site, Tombstone
+from syndicate.domain.markup import excerpt, legal, plain_text
 from syndicate.formats.dates import reading_language, short_date, whole_second
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -26,7 +26,13 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 }
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 3986 §2.2 and §2.3: what may stand unquoted in a path, query or fragment, besides letters and digits.
+# What nearly every address is, and what `web_address` leaves as it is: not taken apart, which costs 25 times as much.
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_PLAIN_ADDRESS = re.compile(
+    rf"https?://(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::[1-9][0-9]{{0,3}})?(?:/[A-Za-z0-9._~/-]*)?"
+)
 _URI_SAFE = "%-._~!$&'()*+,;=:@/?"
+_LIKE_A_TAG = re.compile(r"<([/!?]?\w[^<>]*)>")
 _FIGURE = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
 _OPENING = 4000  # characters of HTML; to read a long story to its end takes 10 ms
 _ABOVE_THE_LEAD = 160  # characters: a byline and a dateline, which a summary may leave out
@@ -92,6 +98,18 @@ def wording(article: Article, site: Site) -> Wording:
     )
 
 
+def unlike_markup(text: str) -> str:
+    """Plain text for a feed: readers take it for HTML and drop what looks like a tag, so that gets other brackets."""
+    while (text := _LIKE_A_TAG.sub(r"‹\1›", before := text)) != before:
+        pass
+    return text
+
+
+def tombstone_comment(tombstone: Tombstone, site: Site) -> str:
+    """What the notice said. A note that no XML can carry is no reason to lose the feed that it stands on top of."""
+    return legal(_notice(tombstone.withdrawn_at, tombstone.note, language=tombstone.language, site=site))
+
+
 def article_url(article: Article, site: Site) -> str:
     """The newsroom's own page, or ours where it has none."""
     return web_address(article.content.url or f"{site.public_url}/articles/{article.id}")
@@ -132,6 +150,8 @@ def lead_image(image: Image | None, body: str) -> Image | None:
 
 def web_address(url: str) -> str:
     """`url` as an absolute http(s) URI (RFC 3986): host in A-labels, the rest percent-encoded. Else ValueError."""
+    if _PLAIN_ADDRESS.fullmatch(url):
+        return url
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise ValueError(f"{url!r} is not an absolute http(s) address")
@@ -157,8 +177,7 @@ def _modified(article: Article) -> datetime:
 
 def _withdrawn(article: Article, site: Site) -> Wording:
     words = WORDS[reading_language(article.content.language)]
-    date = _date(article.changed_at, article, site)
-    notice = " ".join(filter(None, (words["withdrawn"].format(date=date), article.note)))
+    notice = _notice(article.changed_at, article.note, language=article.content.language, site=site)
     return Wording(
         title=words["withdrawn_title"].format(title=article.content.title),
         link=article_url(article, site),
@@ -176,17 +195,25 @@ def _withdrawn(article: Article, site: Site) -> Wording:
 
 def _note(article: Article, site: Site) -> str:
     words = WORDS[reading_language(article.content.language)]
-    label = words["note"].format(date=_date(article.loud_at or article.changed_at, article, site))
+    at = article.loud_at or article.changed_at
+    label = words["note"].format(date=_date(at, language=article.content.language, site=site))
     return f"<p><strong>{label}</strong> {escape(article.note, quote=False)}</p>"
 
 
-def _date(at: datetime, article: Article, site: Site) -> str:
-    return short_date(at, zone=site.timezone, language=reading_language(article.content.language))
+def _notice(withdrawn_at: datetime, note: str, *, language: str, site: Site) -> str:
+    date = _date(withdrawn_at, language=language, site=site)
+    return " ".join(filter(None, (WORDS[reading_language(language)]["withdrawn"].format(date=date), note)))
+
+
+def _date(at: datetime, *, language: str, site: Site) -> str:
+    return short_date(at, zone=site.timezone, language=reading_language(language))
 
 
 def _host(url: str) -> str:
     """As readers say it, who leave out the `www.`."""
-    return (urlsplit(web_address(url)).hostname or "").removeprefix("www.")
+    plain = _PLAIN_ADDRESS.fullmatch(url)
+    host = plain["host"] if plain else urlsplit(web_address(url)).hostname or ""
+    return host.removeprefix("www.")
 
 
 def _figure(image: Image | None, body: str) -> str:

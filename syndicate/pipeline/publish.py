@@ -1,43 +1,56 @@
-"""Change log → feed documents.
+"""Change log → the manifests of feeds, and the entries they are joined from.
 
-Reads on from the feeds' place in the change log, works out which feeds hold or held what changed, and writes their
-documents as whole files. An article that a format can't write is quarantined; the feed goes on without it.
+Reads on from the feeds' place in the change log, works out which feeds hold or held what changed, and writes what these
+show now: one row a feed, in the same transaction as the changed entries and the place in the log. The documents are
+joined from that (see printing.py). An article that a format can't write is quarantined; the feed goes on without it.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from syndicate.domain.article import Article
-from syndicate.domain.feed import CORRECTIONS_STAY, Feed, Site, choose_entries
-from syndicate.formats.pack import gzip_document, kept_flavour, squeeze
+from syndicate.domain.feed import (
+    CORRECTIONS_STAY,
+    TOMBSTONES_STAY,
+    Feed,
+    Site,
+    Tombstone,
+    choose_tombstones,
+    month_of,
+    month_span,
+)
+from syndicate.domain.manifest import choose, entry_line, frees_a_place, line_of
+from syndicate.domain.selection import SelectionIndex
+from syndicate.formats.pack import kept_flavour, squeeze
 from syndicate.formats.wording import wording
 from syndicate.ports import Format
-from syndicate.store import articles, changes, feeds, files, jobs
+from syndicate.store import articles, changes, feeds, jobs
 from syndicate.store.db import Database
-from syndicate.store.feeds import FeedState, Fragment, Quarantined
-from syndicate.store.files import Document
+from syndicate.store.feeds import FeedState, Fragment, Manifest, Quarantined
 
 CURSOR = "publish"
-STALE = timedelta(hours=24)  # then a feed is printed again: corrections leave it after 30 days
+STALE = timedelta(hours=24)  # then a feed is looked through again: corrections leave it after 30 days
 _PAGE = 200  # articles read at once when a feed is rebuilt
-_SPAN = 2000  # changes read at once
+_SPAN = 200  # changes taken up in one transaction
 
 
 @dataclass(kw_only=True)
 class PublishReport:
-    """Which documents were written, and which articles could not be."""
+    """Which feeds show something else now, and which articles could not be written."""
 
-    documents: list[str] = field(default_factory=list)
+    feeds: list[str] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Press:
-    """What feeds are printed with."""
+    """What feeds are made with. `folder` is where their documents are kept besides the database."""
 
     site: Site
     feeds: tuple[Feed, ...]
@@ -48,211 +61,276 @@ class Press:
         """The formats a feed is offered in."""
         return [one for one in self.formats if one.name in feed.formats]
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Feed]:
+        """The feeds."""
+        return {feed.name: feed for feed in self.feeds}
+
+    @cached_property
+    def index(self) -> SelectionIndex:
+        """Finds the feeds that hold an article."""
+        return SelectionIndex({feed.name: feed.selection for feed in self.feeds})
+
+    @cached_property
+    def shapes(self) -> Mapping[str, str]:
+        """By feed, a digest of everything in the configuration that shapes its documents."""
+        return {feed.name: self._shape(feed) for feed in self.feeds}
+
+    def _shape(self, feed: Feed) -> str:
+        flavours = [kept_flavour(one, self.site) for one in self.formats_of(feed)]
+        return digest([_plain(asdict(feed)), _plain(asdict(self.site)), *flavours])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Changed:
+    """A part of the change log, and which feeds it is about."""
+
+    upto: int
+    articles: Mapping[str, Article]  # as they stand now
+    held: Mapping[str, Sequence[Article]]  # by feed
+    gone: Mapping[str, set[str]]  # by feed, ids of articles that it holds no longer
+
+    @property
+    def feeds(self) -> set[str]:
+        """Those that hold or held one of the articles."""
+        return {*self.held, *self.gone}
+
 
 async def publish_feeds(db: Database, press: Press, *, now: datetime) -> PublishReport:
     """Brings every feed up to the end of the change log."""
     report = PublishReport()
     async with db.read() as connection:
-        states = await feeds.states(connection)
+        known = await feeds.shapes(connection, since=now - STALE)
         head = await changes.head(connection)
         place = await changes.cursor(connection, CURSOR) or 0
-    for feed in press.feeds:
-        if feed.name not in states or states[feed.name].shape != _shape(feed, press):
-            await _rebuild(db, feed)
-    touched = await _apply_changes(db, press.feeds, after=place, upto=head)
-    for feed in press.feeds:
-        state = states.get(feed.name)
-        if feed.name in touched or await _must_print(feed, state, press, now=now):
-            gone = touched.get(feed.name, frozenset())
-            printed = await _print(db, feed, press, state, report, gone=gone, now=now)
-            async with db.write() as connection:  # a story leaves together with the note that it isn't shown any more
-                await feeds.remove_entries(connection, feed.name, gone)
-                await feeds.save(connection, printed)
-    async with db.write() as connection:
-        await feeds.forget(connection, states.keys() - {feed.name for feed in press.feeds})
-        await changes.move_cursor(connection, CURSOR, head)
-    await asyncio.to_thread(_remove_others, press)
+    whole = {name for name, shape in press.shapes.items() if known.get(name) != (shape, True)}
+    await _rebuild(db, press, {name for name in whole if name not in known or known[name][0] != press.shapes[name]})
+    while place < head or whole:
+        place = await _publish_span(db, press, whole, report, after=place, upto=head, now=now)
+        whole = set()
+    if removed := known.keys() - press.by_name.keys():
+        async with db.write() as connection:
+            await feeds.forget(connection, removed)
+    if report.feeds or removed:
+        db.feeds_published.set()
     return report
 
 
-async def ask_for_printing(db: Database, press: Press, *, now: datetime) -> None:
-    """For a start: another configuration, or a lost or damaged document, is no change that anybody else would tell."""
+async def ask_for_publishing(db: Database, press: Press, *, now: datetime) -> None:
+    """For a start: another configuration is no change that anybody else would tell."""
     async with db.read() as connection:
-        states = await feeds.states(connection)
+        known = await feeds.shapes(connection, since=now - STALE)
         empty = await changes.head(connection) == 0
-    if empty:
+    if not empty and any(known.get(name) != (shape, True) for name, shape in press.shapes.items()):
+        async with db.write() as connection:
+            await jobs.add(connection, lane="work", kind="publish", key="publish", ref={}, now=now)
+
+
+async def _rebuild(db: Database, press: Press, names: set[str]) -> None:
+    """Walks through all articles once, when feeds are new or anything that shapes them was changed."""
+    if not names:
         return
-    for feed in press.feeds:
-        if await _must_print(feed, states.get(feed.name), press, now=now):
-            async with db.write() as connection:
-                await jobs.add(connection, lane="work", kind="publish", key="publish", ref={}, now=now)
-            return
-
-
-async def _must_print(feed: Feed, state: FeedState | None, press: Press, *, now: datetime) -> bool:
-    """True for a feed whose documents are not as they should be, although none of its articles changed."""
-    if state is None or state.shape != _shape(feed, press) or now - state.published_at >= STALE:
-        return True
-    return not await asyncio.to_thread(_all_whole, press.folder, _document_names(feed, press))
-
-
-def _all_whole(folder: Path, names: Iterable[str]) -> bool:
-    return all(files.read_document(folder, name) is not None for name in names)
-
-
-async def _rebuild(db: Database, feed: Feed) -> None:
-    """Walks through all articles once, when a feed is new or anything that shapes it was changed."""
     async with db.write() as connection:
-        await feeds.clear_entries(connection, feed.name)
+        await feeds.clear_entries(connection, names)
+        await feeds.drop_other_flavours(connection, [kept_flavour(one, press.site) for one in press.formats])
     after = ""
     while True:
         async with db.read() as connection:
             page = await articles.after(connection, after, limit=_PAGE)
         if not page:
             return
+        held = _by_feed(press, page)
         async with db.write() as connection:
-            await feeds.put_entries(connection, feed.name, [a for a in page if feed.selection.holds(a)])
+            await feeds.put_entries(connection, {name: held[name] for name in names & held.keys()})
         after = page[-1].id
 
 
-async def _apply_changes(
-    db: Database, all_feeds: Sequence[Feed], *, after: int, upto: int
-) -> dict[str, frozenset[str]]:
-    """Puts changed articles into feeds. Returns the feeds that hold or held one of them, each with the ids that leave.
-
-    These stay in the list until the feed is printed without them: after a crash they are found again.
-    """
-    touched: dict[str, frozenset[str]] = {}
-    while after < upto:
-        async with db.read() as connection:
-            span = await changes.span(connection, after, upto, _SPAN)
-            ids = {change.article_id for change in span}
-            changed = list((await articles.by_ids(connection, ids)).values())
-            before = await feeds.holding(connection, ids)
-        for feed in all_feeds:
-            held = [article for article in changed if feed.selection.holds(article)]
-            held_ids = {article.id for article in held}
-            gone = {i for name, i in before if name == feed.name} - held_ids
-            if held or gone:
-                touched[feed.name] = (touched.get(feed.name, frozenset()) - held_ids) | gone
-                async with db.write() as connection:
-                    await feeds.put_entries(connection, feed.name, held)
-        after = span[-1].seq if span else upto
-    return touched
+def _by_feed(press: Press, listed: Iterable[Article]) -> dict[str, list[Article]]:
+    held: dict[str, list[Article]] = {}
+    for article in listed:
+        for name in press.index.holding(article):
+            held.setdefault(name, []).append(article)
+    return held
 
 
-async def _print(
-    db: Database,
-    feed: Feed,
-    press: Press,
-    before: FeedState | None,
-    report: PublishReport,
-    *,
-    gone: frozenset[str],
-    now: datetime,
-) -> FeedState:
-    """Writes one feed's documents; returns what they show, to be saved."""
-    since = now - CORRECTIONS_STAY
+async def _publish_span(
+    db: Database, press: Press, whole: set[str], report: PublishReport, *, after: int, upto: int, now: datetime
+) -> int:
+    """Takes up the next changes, and the feeds of `whole` from the ground up. Returns the place that is reached."""
     async with db.read() as connection:
-        candidates = await feeds.candidates(connection, feed.name, limit=feed.limit, loud_since=since, without=gone)
-    entries = choose_entries(feed, candidates, now=now)
-    state = FeedState(
-        name=feed.name,
-        shape=_shape(feed, press),
-        manifest=_digest([f"{article.id}@{article.seq}" for article in entries]),
-        updated_at=now,
-        published_at=now,
+        changed = await _read_changes(connection, press, after=after, upto=upto)
+        manifests, newcomers = await _lay_out(connection, press, changed, whole, now=now)
+        missing = await _missing(connection, press, manifests, newcomers)
+    made, bad = _make(missing, press, now=now)
+    names = {kept_flavour(one, press.site): one.name for one in press.formats}
+    fit = {(fragment.article_id, names[fragment.flavour]) for fragment in made}
+    async with db.write() as connection:
+        await feeds.put_entries(connection, changed.held)
+        for name, gone in changed.gone.items():
+            await feeds.remove_entries(connection, name, gone)
+        await feeds.keep_fragments(connection, made)
+        await feeds.put_quarantines(connection, bad)
+        await feeds.lift_quarantines(connection, fit)
+        await feeds.save(connection, manifests.values())
+        await feeds.drop_old_fragments(connection, changed.articles)
+        await changes.move_cursor(connection, CURSOR, changed.upto)
+    report.feeds.extend(name for name in manifests if name not in report.feeds)
+    report.quarantined.extend(bad)
+    return changed.upto
+
+
+async def _read_changes(connection: AsyncConnection, press: Press, *, after: int, upto: int) -> _Changed:
+    span = await changes.span(connection, after, upto, _SPAN)
+    found = await articles.by_ids(connection, {change.article_id for change in span})
+    held = _by_feed(press, found.values())
+    gone: dict[str, set[str]] = {}
+    still = {(name, article.id) for name, listed in held.items() for article in listed}
+    for name, identifier in await feeds.holding(connection, found) - still:
+        if name in press.by_name:
+            gone.setdefault(name, set()).add(identifier)
+    reached = span[-1].seq if len(span) == _SPAN else upto
+    return _Changed(upto=reached, articles=found, held=held, gone=gone)
+
+
+async def _lay_out(
+    connection: AsyncConnection, press: Press, changed: _Changed, whole: set[str], *, now: datetime
+) -> tuple[dict[str, Manifest], dict[str, Article]]:
+    """What the touched feeds show now, as far as it is something else, and what is new in them, by its line."""
+    before = await feeds.manifests(connection, changed.feeds | whole)
+    newcomers = {_line(article, press.site): article for article in changed.articles.values()}
+    news = {article.id: line for line, article in newcomers.items()}
+    manifests: dict[str, Manifest] = {}
+    for name in sorted(changed.feeds | whole):
+        former = before.get(name)
+        after = None if former is None or name in whole else _with_changes(press, former, changed, news, now=now)
+        if after is None:
+            found = await _candidates(connection, press.by_name[name], changed, now=now)
+            filling = {_line(article, press.site): article for article in found}
+            newcomers |= filling
+            after = await _from_the_ground_up(connection, press, name, former, filling, now=now)
+        if name in whole or former is None or after.state.manifest != former.state.manifest:
+            manifests[name] = after
+    return manifests, newcomers
+
+
+def _with_changes(
+    press: Press, former: Manifest, changed: _Changed, news: Mapping[str, str], *, now: datetime
+) -> Manifest | None:
+    """The manifest after the changes; None when others than the changed articles may come in too."""
+    name = former.state.name
+    buried = {tombstone.ref for tombstone in former.gone}
+    if name in changed.gone or any(article.public_id in buried for article in changed.held[name]):
+        return None
+    lines = set(former.lines)
+    for article in changed.held[name]:
+        before, after = line_of(former.lines, article.id), news[article.id]
+        if frees_a_place(before, after):
+            return None
+        lines.discard(before or "")
+        lines.add(after)
+    chosen = choose(lines, limit=press.by_name[name].limit, now=now)
+    return _manifest(press, name, former, chosen, former.gone, former.archive, now=now)
+
+
+async def _candidates(
+    connection: AsyncConnection, feed: Feed, changed: _Changed, *, now: datetime
+) -> Iterable[Article]:
+    """Enough of what the feed holds, with the changes, to choose its document from."""
+    found = await feeds.candidates(
+        connection,
+        feed.name,
+        limit=feed.limit,
+        loud_since=now - CORRECTIONS_STAY - TOMBSTONES_STAY,
+        without=changed.gone.get(feed.name, ()),
     )
-    state = replace(state, updated_at=_last_change(before, state))
-    dates = [at for article in entries if (at := _modified(article, press.site)) is not None]
-    updated = max(dates, default=state.updated_at)
-    for one in press.formats_of(feed):
-        fragments = await _fragments(db, entries, one, press.site, report, now=now)
-        document = _document(feed, one, press, fragments, updated=updated, changed=state.updated_at)
-        await asyncio.to_thread(files.write_document, press.folder, document)
-        report.documents.append(document.name)
-    return state
+    return ({article.id: article for article in (*found, *changed.held.get(feed.name, ()))}).values()
 
 
-def _last_change(before: FeedState | None, after: FeedState) -> datetime:
-    """When what a feed shows last changed: a reprint of the same doesn't move it, and it never goes back."""
+async def _from_the_ground_up(
+    connection: AsyncConnection,
+    press: Press,
+    name: str,
+    former: Manifest | None,
+    filling: Mapping[str, Article],
+    *,
+    now: datetime,
+) -> Manifest:
+    feed, zone = press.by_name[name], press.site.timezone
+    lines = choose(filling, limit=feed.limit, now=now)
+    gone = tuple(choose_tombstones(feed, filling.values(), now=now))
+    archive = ""
+    if feed.has_archives:
+        this_month, _ = month_span(month_of(now, zone=zone), zone=zone)
+        newest = await feeds.nearest(connection, name, before=this_month)
+        archive = month_of(newest, zone=zone) if newest else ""
+    return _manifest(press, name, former, lines, gone, archive, now=now)
+
+
+def _line(article: Article, site: Site) -> str:
+    try:
+        return entry_line(article, modified=wording(article, site).modified)
+    except ValueError:
+        return entry_line(article, modified=None)
+
+
+def _manifest(
+    press: Press,
+    name: str,
+    former: Manifest | None,
+    lines: tuple[str, ...],
+    gone: tuple[Tombstone, ...],
+    archive: str,
+    *,
+    now: datetime,
+) -> Manifest:
+    shape = press.shapes[name]
+    shown = digest([shape, archive, *(f"{tombstone.ref} {tombstone.when}" for tombstone in gone), *lines])
+    state = FeedState(name=name, shape=shape, manifest=shown, updated_at=now, published_at=now)
+    state = replace(state, updated_at=_last_change(former, state))
+    return Manifest(state=state, lines=lines, gone=gone, archive=archive)
+
+
+def _last_change(before: Manifest | None, after: FeedState) -> datetime:
+    """When what a feed shows last changed: looking through it doesn't move that, and it never goes back."""
     if before is None:
         return after.updated_at
-    if (before.shape, before.manifest) == (after.shape, after.manifest):
-        return before.updated_at
-    return max(before.updated_at, after.updated_at)
+    if before.state.manifest == after.manifest:
+        return before.state.updated_at
+    return max(before.state.updated_at, after.updated_at)
 
 
-def _modified(article: Article, site: Site) -> datetime | None:
-    """When readers must look at an entry again; None for one that no format can write."""
-    try:
-        return wording(article, site).modified
-    except ValueError:
-        return None
-
-
-async def _fragments(
-    db: Database, entries: Sequence[Article], one: Format, site: Site, report: PublishReport, *, now: datetime
-) -> list[Fragment]:
-    """Every entry as bytes, in order: kept ones, and the missing ones made now."""
-    flavour = kept_flavour(one, site)
-    async with db.read() as connection:
-        kept = await feeds.kept_fragments(connection, flavour, entries)
-    made, bad = _make([article for article in entries if article.id not in kept], one, site, now=now)
-    async with db.write() as connection:
-        for fragment in made:
-            await feeds.keep_fragment(connection, flavour, fragment)
-        for found in bad:
-            await feeds.put_quarantine(connection, found)
-        await feeds.lift_quarantine(connection, one.name, [fragment.article_id for fragment in made])
-    report.quarantined.extend(bad)
-    kept |= {fragment.article_id: fragment for fragment in made}
-    return [kept[article.id] for article in entries if article.id in kept]
+async def _missing(
+    connection: AsyncConnection, press: Press, manifests: Mapping[str, Manifest], newcomers: Mapping[str, Article]
+) -> list[tuple[Article, Format]]:
+    """The entries of these manifests that nobody has made yet, article by article; only newcomers can be among them."""
+    wanted: dict[str, set[str]] = {}  # line → names of formats
+    for name, manifest in manifests.items():
+        for line in set(manifest.lines).intersection(newcomers):
+            wanted.setdefault(line, set()).update(press.by_name[name].formats)
+    kept = await feeds.have_fragments(connection, {newcomers[line].id: newcomers[line].seq for line in wanted})
+    return [
+        (newcomers[line], one)
+        for line in sorted(wanted)
+        for one in press.formats
+        if one.name in wanted[line] and (kept_flavour(one, press.site), newcomers[line].id) not in kept
+    ]
 
 
 def _make(
-    missing: Iterable[Article], one: Format, site: Site, *, now: datetime
+    missing: Iterable[tuple[Article, Format]], press: Press, *, now: datetime
 ) -> tuple[list[Fragment], list[Quarantined]]:
     made: list[Fragment] = []
     bad: list[Quarantined] = []
-    for article in missing:
+    for article, one in missing:
+        name, seq, flavour = article.id, article.seq, kept_flavour(one, press.site)
         try:
-            body = one.fragment(article, site)
+            body = one.fragment(article, press.site)
         except ValueError as error:
             problem = f"{article.content.title!r} can't be written as {one.name}: {error}"
-            bad.append(Quarantined(article_id=article.id, format=one.name, seq=article.seq, problem=problem, at=now))
+            bad.append(Quarantined(article_id=name, seq=seq, format=one.name, problem=problem, at=now))
         else:
-            made.append(Fragment(article_id=article.id, seq=article.seq, body=body, squeezed=squeeze(body)))
+            made.append(Fragment(flavour=flavour, article_id=name, seq=seq, body=body, squeezed=squeeze(body)))
     return made, bad
-
-
-def _document(
-    feed: Feed, one: Format, press: Press, fragments: Sequence[Fragment], *, updated: datetime, changed: datetime
-) -> Document:
-    """Joins the document and its gzip from kept pieces; the ETag names the manifest, not the bytes.
-
-    `updated` is the newest date of an entry, `changed` when the feed last showed something else: a back-dated story
-    and one that leaves don't move the first, but who asks with If-Modified-Since must not hear that nothing happened.
-    """
-    bodies = [fragment.body for fragment in fragments]
-    parts = one.parts(feed, press.site, bodies, updated=updated)
-    plain = b"".join(parts)
-    squeezed = {fragment.body: fragment.squeezed for fragment in fragments}
-    manifest = [f"{fragment.article_id}@{fragment.seq}" for fragment in fragments]
-    return Document(
-        name=f"{feed.name}.{one.name}",
-        media_type=one.media_type,
-        etag=_digest([kept_flavour(one, press.site), _shape(feed, press), updated.isoformat(), *manifest]),
-        last_modified=int(changed.timestamp()),
-        plain=plain,
-        gzipped=gzip_document(plain, (squeezed.get(part) or squeeze(part) for part in parts)),
-    )
-
-
-def _shape(feed: Feed, press: Press) -> str:
-    """Digest of everything in the configuration that shapes a feed's documents."""
-    flavours = [kept_flavour(one, press.site) for one in press.formats_of(feed)]
-    return _digest([_plain(asdict(feed)), _plain(asdict(press.site)), *flavours])
 
 
 def _plain(record: object) -> str:
@@ -264,16 +342,6 @@ def _plain(record: object) -> str:
     return repr(record)
 
 
-def _digest(parts: Iterable[str]) -> str:
+def digest(parts: Iterable[str]) -> str:
+    """A short name for what these say together."""
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def _document_names(feed: Feed, press: Press) -> list[str]:
-    return [f"{feed.name}.{one.name}" for one in press.formats_of(feed)]
-
-
-def _remove_others(press: Press) -> None:
-    """Takes documents off whose feed or format is no longer configured."""
-    wanted = {name for feed in press.feeds for name in _document_names(feed, press)}
-    for name in set(files.document_names(press.folder)) - wanted:
-        files.remove_document(press.folder, name)

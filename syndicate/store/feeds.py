@@ -1,34 +1,49 @@
 """Which articles each feed holds, and articles as bytes, made once per change."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import delete, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article, ArticleState
+from syndicate.domain.feed import Tombstone
+from syndicate.domain.manifest import entry_key
 from syndicate.store.articles import by_ids
-from syndicate.store.db import upsert
+from syndicate.store.db import upsert_all
 from syndicate.store.sets import among
 from syndicate.store.tables import articles, feed_entries, feeds, fragments, quarantine
+
+_STATE = ("name", "shape", "manifest", "updated_at", "published_at")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeedState:
-    """A feed as last printed."""
+    """A feed as last published."""
 
     name: str
     shape: str  # digest of its configuration; "" while it is being rebuilt
-    manifest: str  # digest of the entries it shows
+    manifest: str  # digest of the shape and the lines
     updated_at: datetime  # when it last showed something else than before
-    published_at: datetime  # when its documents were written, be they the same
+    published_at: datetime  # when it was last looked through, be it the same
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a feed shows: the lines of domain/manifest.py, tombstones, and the newest month it has an archive of."""
+
+    state: FeedState
+    lines: tuple[str, ...] = field(repr=False)
+    gone: tuple[Tombstone, ...] = ()
+    archive: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fragment:
     """One article in one format, plain and deflated."""
 
+    flavour: str
     article_id: str
     seq: int
     body: bytes
@@ -47,21 +62,55 @@ class Quarantined:
 
 
 async def states(connection: AsyncConnection) -> dict[str, FeedState]:
-    """Every feed we have printed, by name."""
-    return {row.name: FeedState(**row._asdict()) for row in await connection.execute(select(feeds))}
+    """Every feed we have published, by name."""
+    columns = [feeds.c[name] for name in _STATE]
+    return {row.name: FeedState(**row._asdict()) for row in await connection.execute(select(*columns))}
 
 
-async def save(connection: AsyncConnection, state: FeedState) -> None:
-    """Writes down what was printed."""
-    values = {name: getattr(state, name) for name in ("shape", "manifest", "updated_at", "published_at")}
-    await upsert(connection, feeds, {"name": state.name}, values)
+async def shapes(connection: AsyncConnection, *, since: datetime) -> dict[str, tuple[str, bool]]:
+    """Every feed we have published: in which shape, and whether it was looked through since."""
+    query = select(feeds.c.name, feeds.c.shape, feeds.c.published_at > since)
+    return {name: (shape, bool(fresh)) for name, shape, fresh in await connection.execute(query)}
 
 
-async def put_entries(connection: AsyncConnection, feed: str, held: Iterable[Article]) -> None:
-    """Adds articles that a feed holds; one that is there already may have moved in the order."""
-    for article in held:
-        key = {"feed": feed, "article_id": article.id}
-        await upsert(connection, feed_entries, key, {"sort_at": article.sort_at})
+async def manifests(connection: AsyncConnection, names: Iterable[str]) -> dict[str, Manifest]:
+    """What these feeds show, by name."""
+    found: dict[str, Manifest] = {}
+    for row in await connection.execute(select(feeds).where(among(connection, feeds.c.name, names))):
+        state = FeedState(**{name: getattr(row, name) for name in _STATE})
+        lines = tuple(row.lines.split("\n")) if row.lines else ()
+        gone = tuple(_tombstone(record) for record in row.gone)
+        found[row.name] = Manifest(state=state, lines=lines, gone=gone, archive=row.archive)
+    return found
+
+
+async def shown(connection: AsyncConnection, name: str, *, limit: int | None = None) -> list[Article]:
+    """The articles that a feed shows, newest first: all, or the first `limit`."""
+    found = (await manifests(connection, [name])).get(name)
+    ids = [entry_key(line)[0] for line in found.lines[:limit]] if found else []
+    held = await by_ids(connection, ids)
+    return [held[identifier] for identifier in ids]
+
+
+async def save(connection: AsyncConnection, published: Iterable[Manifest]) -> None:
+    """Writes down what was published."""
+    rows = [
+        {name: getattr(one.state, name) for name in _STATE}
+        | {"lines": "\n".join(one.lines), "gone": [_record(tombstone) for tombstone in one.gone]}
+        | {"archive": one.archive}
+        for one in published
+    ]
+    await upsert_all(connection, feeds, ("name",), rows)
+
+
+async def put_entries(connection: AsyncConnection, held: Mapping[str, Iterable[Article]]) -> None:
+    """Adds articles that feeds hold, by feed; one that is there already may have moved in the order."""
+    rows = [
+        {"feed": feed, "article_id": article.id, "sort_at": article.sort_at}
+        for feed, listed in held.items()
+        for article in listed
+    ]
+    await upsert_all(connection, feed_entries, ("feed", "article_id"), rows)
 
 
 async def remove_entries(connection: AsyncConnection, feed: str, article_ids: Iterable[str]) -> None:
@@ -70,10 +119,11 @@ async def remove_entries(connection: AsyncConnection, feed: str, article_ids: It
     await connection.execute(delete(feed_entries).where(feed_entries.c.feed == feed, gone))
 
 
-async def clear_entries(connection: AsyncConnection, feed: str) -> None:
-    """Forgets what a feed holds, before it is rebuilt. Its shape goes too: a rebuild that breaks off begins anew."""
-    await connection.execute(delete(feed_entries).where(feed_entries.c.feed == feed))
-    await connection.execute(update(feeds).where(feeds.c.name == feed).values(shape=""))
+async def clear_entries(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Forgets what feeds hold, before they are rebuilt. Their shape goes too: a broken-off rebuild begins anew."""
+    listed = list(names)
+    await connection.execute(delete(feed_entries).where(among(connection, feed_entries.c.feed, listed)))
+    await connection.execute(update(feeds).where(among(connection, feeds.c.name, listed)).values(shape=""))
 
 
 async def forget(connection: AsyncConnection, names: Iterable[str]) -> None:
@@ -106,31 +156,81 @@ async def candidates(
     return list((await by_ids(connection, ids)).values())
 
 
-async def kept_fragments(connection: AsyncConnection, flavour: str, wanted: Iterable[Article]) -> dict[str, Fragment]:
-    """The fragments of these articles that are still true, by article id."""
-    seqs = {article.id: article.seq for article in wanted}
-    query = select(fragments.c.article_id, fragments.c.seq, fragments.c.body, fragments.c.squeezed)
-    query = query.where(fragments.c.flavour == flavour, among(connection, fragments.c.article_id, seqs))
-    rows = await connection.execute(query)
-    return {row.article_id: Fragment(**row._asdict()) for row in rows if row.seq == seqs[row.article_id]}
+async def have_fragments(connection: AsyncConnection, seqs: Mapping[str, int]) -> set[tuple[str, str]]:
+    """In which flavours the bytes of these articles (seq by id) are kept: (flavour, id)."""
+    query = select(fragments.c.flavour, fragments.c.article_id, fragments.c.seq)
+    rows = await connection.execute(query.where(among(connection, fragments.c.article_id, seqs)))
+    return {(row.flavour, row.article_id) for row in rows if row.seq == seqs[row.article_id]}
 
 
-async def keep_fragment(connection: AsyncConnection, flavour: str, fragment: Fragment) -> None:
-    """Keeps the newest bytes of an article in one format."""
-    values = {"seq": fragment.seq, "body": fragment.body, "squeezed": fragment.squeezed}
-    await upsert(connection, fragments, {"article_id": fragment.article_id, "flavour": flavour}, values)
+async def held_between(
+    connection: AsyncConnection, feed: str, *, start: datetime, end: datetime
+) -> list[tuple[str, int]]:
+    """What the feed holds of start ≤ feed order < end, newest first: (article id, seq)."""
+    query = select(feed_entries.c.article_id, articles.c.seq).join(articles, articles.c.id == feed_entries.c.article_id)
+    within = feed_entries.c.feed == feed, feed_entries.c.sort_at >= start, feed_entries.c.sort_at < end
+    order = feed_entries.c.sort_at.desc(), feed_entries.c.article_id.desc()
+    return [(row.article_id, row.seq) for row in await connection.execute(query.where(*within).order_by(*order))]
 
 
-async def put_quarantine(connection: AsyncConnection, found: Quarantined) -> None:
-    """Notes that a format could not write an article."""
-    values = {"seq": found.seq, "problem": found.problem, "at": found.at}
-    await upsert(connection, quarantine, {"article_id": found.article_id, "format": found.format}, values)
+async def nearest(
+    connection: AsyncConnection, feed: str, *, before: datetime | None = None, since: datetime | None = None
+) -> datetime | None:
+    """The feed order of the newest story before a moment, or of the oldest one since a moment; None: there is none."""
+    at = feed_entries.c.sort_at
+    side = at < before if before is not None else at >= since
+    order = at.desc() if before is not None else at
+    found: datetime | None = await connection.scalar(
+        select(at).where(feed_entries.c.feed == feed, side).order_by(order).limit(1)
+    )
+    return found
 
 
-async def lift_quarantine(connection: AsyncConnection, format_name: str, article_ids: Iterable[str]) -> None:
-    """These can be written again."""
-    fit = among(connection, quarantine.c.article_id, article_ids)
-    await connection.execute(delete(quarantine).where(quarantine.c.format == format_name, fit))
+async def kept_fragments(connection: AsyncConnection, flavour: str, seqs: Mapping[str, int]) -> list[Fragment]:
+    """The bytes of these articles (seq by id) in this flavour, as far as they are kept."""
+    query = select(fragments).where(fragments.c.flavour == flavour)
+    rows = await connection.execute(query.where(among(connection, fragments.c.article_id, seqs)))
+    return [Fragment(**row._asdict()) for row in rows if row.seq == seqs[row.article_id]]
+
+
+async def keep_fragments(connection: AsyncConnection, made: Iterable[Fragment]) -> None:
+    """Keeps bytes of articles. What is there already is the same."""
+    await upsert_all(connection, fragments, ("article_id", "flavour", "seq"), [vars(fragment) for fragment in made])
+
+
+async def drop_old_fragments(connection: AsyncConnection, article_ids: Iterable[str]) -> None:
+    """Drops the bytes of earlier versions of these articles, once no manifest names them any more."""
+    newer = fragments.alias()
+    later = select(newer.c.seq).where(
+        newer.c.article_id == fragments.c.article_id,
+        newer.c.flavour == fragments.c.flavour,
+        newer.c.seq > fragments.c.seq,
+    )
+    old = among(connection, fragments.c.article_id, article_ids), later.exists()
+    await connection.execute(delete(fragments).where(*old))
+
+
+async def drop_other_flavours(connection: AsyncConnection, flavours: Iterable[str]) -> None:
+    """Drops what was made by earlier releases or for another public address."""
+    await connection.execute(delete(fragments).where(not_(among(connection, fragments.c.flavour, flavours))))
+
+
+async def put_quarantines(connection: AsyncConnection, found: Iterable[Quarantined]) -> None:
+    """Notes what formats could not write."""
+    await upsert_all(connection, quarantine, ("article_id", "format"), [vars(one) for one in found])
+
+
+async def lift_quarantines(connection: AsyncConnection, fit: Iterable[tuple[str, str]]) -> None:
+    """These (article id, format) can be written again."""
+    listed = set(fit)
+    query = select(quarantine.c.article_id, quarantine.c.format)
+    rows = await connection.execute(
+        query.where(among(connection, quarantine.c.article_id, {name for name, _ in listed}))
+    )
+    for row in rows:
+        if (row.article_id, row.format) in listed:
+            of_it = quarantine.c.article_id == row.article_id, quarantine.c.format == row.format
+            await connection.execute(delete(quarantine).where(*of_it))
 
 
 async def quarantined(connection: AsyncConnection, *, article_id: str | None = None) -> list[Quarantined]:
@@ -138,3 +238,13 @@ async def quarantined(connection: AsyncConnection, *, article_id: str | None = N
     query = select(quarantine).order_by(quarantine.c.at.desc()).limit(500)
     rows = await connection.execute(query if article_id is None else query.where(quarantine.c.article_id == article_id))
     return [Quarantined(**row._asdict()) for row in rows]
+
+
+def _record(tombstone: Tombstone) -> dict[str, str]:
+    times = {"when": tombstone.when.isoformat(), "withdrawn_at": tombstone.withdrawn_at.isoformat()}
+    return {"ref": tombstone.ref, "note": tombstone.note, "language": tombstone.language} | times
+
+
+def _tombstone(record: Mapping[str, str]) -> Tombstone:
+    times = {name: datetime.fromisoformat(record[name]) for name in ("when", "withdrawn_at")}
+    return Tombstone(ref=record["ref"], note=record["note"], language=record["language"], **times)

@@ -49,15 +49,6 @@ def read_document(folder: Path, name: str) -> Document | None:
     return Document(**head, plain=body[:cut], gzipped=body[cut:])
 
 
-def document_stamp(folder: Path, name: str) -> tuple[int, ...] | None:
-    """Changes whenever the document is written: inode, time, length. None if there is none."""
-    try:
-        found = (folder / f"{_checked(name)}.doc").stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
 def document_names(folder: Path) -> list[str]:
     """What lies there."""
     return sorted(path.name.removesuffix(".doc") for path in folder.glob("*.doc"))

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,9 +110,11 @@ articles = Table(
     Column("announced", Boolean, nullable=False),  # False: came with a first import
     Column("churn", Integer, nullable=False),  # edits in a row that left the dates alone
     Column("note", Text, nullable=False),
+    Column("own_page", Boolean, nullable=False, server_default=false()),  # the newsroom has none: ours is the story's
     UniqueConstraint("source", "source_key"),
     Index(None, "sort_at"),
     Index(None, "source", "sort_at"),  # the newest of one source, before each look
+    Index(None, "own_page", "sort_at"),  # for the sitemap
 )
 article_versions = Table(  # append-only
     "article_versions",
@@ -196,9 +199,12 @@ feeds = Table(
     metadata,
     Column("name", String(40), primary_key=True),
     Column("shape", String(32), nullable=False),  # digest of its configuration; another one means: rebuild
-    Column("manifest", String(32), nullable=False),  # digest of the entries it shows
+    Column("manifest", String(32), nullable=False),  # digest of what it shows, and in which shape
     Column("updated_at", Instant, nullable=False),
     Column("published_at", Instant, nullable=False),
+    Column("lines", Text, nullable=False, server_default=""),  # what it shows, see domain/manifest.py
+    Column("gone", Json, nullable=False, server_default="[]"),  # tombstones
+    Column("archive", String(7), nullable=False, server_default=""),  # newest finished month with stories: "2026-05"
 )
 feed_entries = Table(  # which articles a feed's Selection holds
     "feed_entries",
@@ -207,13 +213,14 @@ feed_entries = Table(  # which articles a feed's Selection holds
     Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
     Column("sort_at", Instant, nullable=False),
     Index(None, "feed", "sort_at"),
+    Index(None, "article_id"),
 )
-fragments = Table(  # an article as bytes in one format, made once per change
+fragments = Table(  # an article as bytes in one format, made once per change, never overwritten
     "fragments",
     metadata,
     Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
     Column("flavour", String(64), primary_key=True),
-    Column("seq", BigInteger, nullable=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
     Column("squeezed", LargeBinary, nullable=False),
 )
@@ -281,6 +288,7 @@ editions = Table(
     Column("why", Text, nullable=False),
     Column("channel", String(40), nullable=False, server_default=""),  # of the newsletter when it was composed
     UniqueConstraint("newsletter", "slot"),
+    Index(None, "created_at"),  # for the sitemap
     sqlite_autoincrement=True,
 )
 edition_articles = Table(

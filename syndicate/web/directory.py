@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syndicate.domain.edition import Edition
-from syndicate.domain.feed import CORRECTIONS_STAY, Feed, choose_entries
+from syndicate.domain.feed import Feed
 from syndicate.errors import StoreTrouble
 from syndicate.formats.wording import Wording, wording
 from syndicate.store import editions, feeds
@@ -81,14 +81,11 @@ async def _latest(front: Front, request: Request) -> dict[str, Issue]:
 
 
 async def _previews(front: Front, request: Request, feed: Feed) -> list[Preview]:
-    now = front.app.clock.now()
     async with front.app.db.read() as connection:
-        found = await feeds.candidates(
-            connection, feed.name, limit=min(feed.limit, _PREVIEWS), loud_since=now - CORRECTIONS_STAY
-        )
-    shown: list[Preview] = []
-    for article in choose_entries(feed, found, now=now)[:_PREVIEWS]:
+        found = await feeds.shown(connection, feed.name, limit=_PREVIEWS)
+    previews: list[Preview] = []
+    for article in found:
         with suppress(ValueError):  # a format can't write it either: it is in quarantine
             told = wording(article, front.app.site)
-            shown.append(Preview(told=told, when=moment(front, request, told.published)))
-    return shown
+            previews.append(Preview(told=told, when=moment(front, request, told.published)))
+    return previews

@@ -72,18 +72,21 @@ async def serve_on(
     `started` gets the address once requests are taken. Needs no database to start: feeds come from files.
     """
     site = open_site(app)
-    await asyncio.to_thread(site.shelf.glance)
+    await asyncio.to_thread(site.shelf.take_files)
+    if not await site.shelf.take_news(app.db):
+        app.db.feeds_published.set()  # asked again until it can be read
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     server = Server(_config(site.asgi, protocol), started=lambda: started(address))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    watching = asyncio.create_task(site.shelf.keep_fresh())
+    keeping = [asyncio.create_task(site.shelf.keep_fresh(app.db)), asyncio.create_task(site.shelf.keep_files())]
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
-        watching.cancel()
+        for task in keeping:
+            task.cancel()
         stopping.cancel()
         await serving
 

@@ -1,31 +1,40 @@
 """Feed documents in memory, ready to be sent: on the way of a request there is no disk, no SQL and no formatting.
 
-The documents are files (see store/files.py). A glance at their stamps once a second finds what was published since,
-by whichever process. A document that is gone or damaged on disk stays here as it was: a feed outlives its database.
+They come from the database: publishing rings a bell, and what changed is taken in; bytes are joined when somebody asks
+for them first. A while later they are written as files too. At a start the files come first, so a feed outlives its
+database; one that can't be had any more stays here as it was.
 """
 
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from starlette.requests import Request
+from starlette.responses import Response
 
 from syndicate.domain.feed import Feed, Site
+from syndicate.errors import StoreTrouble
 from syndicate.formats import opml
 from syndicate.formats.dates import rfc822
+from syndicate.pipeline.printing import Print, Printer, keep_files
+from syndicate.pipeline.publish import Press
 from syndicate.ports import Clock
 from syndicate.store import files
+from syndicate.store.db import Database
 from syndicate.store.files import Document
 from syndicate.web.negotiate import has_tag, unchanged_since, wants_gzip
 
-GLANCE_SECONDS = 1.0
+PATIENCE_SECONDS = 1.0  # between two tries to read what was published
+FILES_AFTER_SECONDS = 10.0  # a burst of changes is written to disk once
 PUBLIC = b"public, max-age=300, stale-while-revalidate=600, stale-if-error=86400"  # below the feeds' own ttl
 PRIVATE = b"private, no-cache"
+FINISHED = b"public, max-age=86400, stale-while-revalidate=86400, stale-if-error=604800"  # archives hardly ever change
 _OPEN_TO_SCRIPTS = ("application/feed+json", opml.MEDIA_TYPE)  # what programs in browsers read
 log = structlog.get_logger()
 Headers = list[tuple[bytes, bytes]]
@@ -40,19 +49,40 @@ class Answer:
     body: Message
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Served:
-    """One document with every answer it can give."""
+    """One document with every answer it can give. The long ones are made when they are asked for first."""
 
-    whole: Answer
-    whole_gzip: Answer
-    unchanged: Answer
-    unchanged_gzip: Answer
-    tag: bytes
-    tag_gzip: bytes
-    tags: frozenset[bytes]
-    modified: int  # Unix seconds
-    modified_text: bytes
+    __slots__ = (
+        *("_headers", "_headers_gzip", "_plain", "_gzipped", "_whole", "_whole_gzip", "_unchanged", "_unchanged_gzip"),
+        *("_tag_gzip", "_tags", "_modified", "_modified_text"),
+    )
+
+    def __init__(self, one: Document | Print, url: str, *, private: bool, cache: bytes = PUBLIC) -> None:
+        tag, self._tag_gzip = f'"{one.etag}"'.encode(), f'"{one.etag}-gzip"'.encode()
+        self._tags = frozenset({tag, self._tag_gzip})
+        self._modified = one.last_modified  # Unix seconds
+        self._modified_text = rfc822(datetime.fromtimestamp(one.last_modified, UTC)).encode()
+        kept: Headers = [
+            (b"cache-control", PRIVATE if private else cache),
+            (b"vary", b"authorization, accept-encoding" if private else b"accept-encoding"),
+            (b"last-modified", self._modified_text),
+            *([] if private else _sharing(one.media_type)),
+        ]
+        full: Headers = [
+            *kept,
+            (b"content-type", one.media_type.encode()),
+            (b"link", f'<{url}>; rel="self"'.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"accept-ranges", b"none"),
+        ]
+        self._headers: Headers = [(b"etag", tag), *full]
+        self._headers_gzip: Headers = [(b"etag", self._tag_gzip), (b"content-encoding", b"gzip"), *full]
+        self._plain: Callable[[], bytes] = one.sheet.plain if isinstance(one, Print) else lambda: one.plain
+        self._gzipped: Callable[[], bytes] = one.sheet.gzipped if isinstance(one, Print) else lambda: one.gzipped
+        self._whole: Answer | None = None
+        self._whole_gzip: Answer | None = None
+        self._unchanged = answer(304, [(b"etag", tag), *kept])
+        self._unchanged_gzip = answer(304, [(b"etag", self._tag_gzip), *kept])
 
     def answer(self, headers: Iterable[tuple[bytes, bytes]], clock: Clock) -> Answer:
         """The answer to a GET or HEAD with these request headers. If-None-Match rules out If-Modified-Since."""
@@ -65,44 +95,24 @@ class Served:
             elif name == b"if-modified-since":
                 since = value
         if none_match is not None:
-            tag = has_tag(none_match, self.tags)
+            tag = has_tag(none_match, self._tags)
             if tag is not None:
-                return self.unchanged_gzip if tag == self.tag_gzip else self.unchanged
+                return self._unchanged_gzip if tag == self._tag_gzip else self._unchanged
         elif since is not None and (
-            since == self.modified_text or unchanged_since(since, self.modified, now=clock.now().timestamp())
+            since == self._modified_text or unchanged_since(since, self._modified, now=clock.now().timestamp())
         ):
-            return self.unchanged_gzip if wants_gzip(coding) else self.unchanged
-        return self.whole_gzip if wants_gzip(coding) else self.whole
+            return self._unchanged_gzip if wants_gzip(coding) else self._unchanged
+        return self._joined_gzip() if wants_gzip(coding) else self._joined()
 
+    def _joined(self) -> Answer:
+        if self._whole is None:
+            self._whole = _whole(self._plain(), self._headers)
+        return self._whole
 
-def serve_document(document: Document, url: str, *, private: bool) -> Served:
-    """A document with its headers. `url` is its one public address; `private`: for partners, kept by nobody else."""
-    tag, tag_gzip = f'"{document.etag}"'.encode(), f'"{document.etag}-gzip"'.encode()
-    modified_text = rfc822(datetime.fromtimestamp(document.last_modified, UTC)).encode()
-    kept: Headers = [
-        (b"cache-control", PRIVATE if private else PUBLIC),
-        (b"vary", b"authorization, accept-encoding" if private else b"accept-encoding"),
-        (b"last-modified", modified_text),
-        *([] if private else _sharing(document.media_type)),
-    ]
-    full: Headers = [
-        *kept,
-        (b"content-type", document.media_type.encode()),
-        (b"link", f'<{url}>; rel="self"'.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"accept-ranges", b"none"),
-    ]
-    return Served(
-        whole=_whole(document.plain, [(b"etag", tag), *full]),
-        whole_gzip=_whole(document.gzipped, [(b"etag", tag_gzip), (b"content-encoding", b"gzip"), *full]),
-        unchanged=answer(304, [(b"etag", tag), *kept]),
-        unchanged_gzip=answer(304, [(b"etag", tag_gzip), *kept]),
-        tag=tag,
-        tag_gzip=tag_gzip,
-        tags=frozenset({tag, tag_gzip}),
-        modified=document.last_modified,
-        modified_text=modified_text,
-    )
+    def _joined_gzip(self) -> Answer:
+        if self._whole_gzip is None:
+            self._whole_gzip = _whole(self._gzipped(), self._headers_gzip)
+        return self._whole_gzip
 
 
 def answer(status: int, headers: Headers, body: bytes = b"") -> Answer:
@@ -111,45 +121,79 @@ def answer(status: int, headers: Headers, body: bytes = b"") -> Answer:
     return Answer(start=start, body={"type": "http.response.body", "body": body})
 
 
+def respond(served: Served, request: Request, clock: Clock) -> Response:
+    """The answer for what stands behind the framework."""
+    found = served.answer(request.scope["headers"], clock)
+    response = Response(found.body["body"], found.start["status"])
+    response.raw_headers = list(found.start["headers"])
+    return response
+
+
 class Shelf:
     """What is served, by path. `public` and `private` only ever gain or swap whole entries."""
 
-    def __init__(self, folder: Path, site: Site, feeds: Collection[Feed], *, now: datetime) -> None:
-        self._folder, self._site = folder, site
-        self._feeds: Mapping[str, Feed] = {f"{one.name}.{ending}": one for one in feeds for ending in one.formats}
-        self._stamps: dict[str, tuple[int, ...]] = {}
+    def __init__(self, press: Press, *, now: datetime) -> None:
+        self._press, self._site = press, press.site
+        self._feeds: Mapping[str, Feed] = {f"{one.name}.{ending}": one for one in press.feeds for ending in one.formats}
+        self._printer = Printer(press)
+        self._unwritten: dict[str, Print] = {}
+        self._readable = True  # the database, as far as was last seen
         self.paths: Mapping[str, Feed] = {f"/feeds/{name}": feed for name, feed in self._feeds.items()}
-        directory = _directory(site, feeds, now=now)
-        self.public = {"/feeds.opml": serve_document(directory, f"{site.public_url}/feeds.opml", private=False)}
+        directory = _directory(press.site, press.feeds, now=now)
+        url = f"{press.site.public_url}/feeds.opml"
+        self.public = {"/feeds.opml": Served(directory, url, private=False)}
         self.private: dict[str, Served] = {}
 
-    def glance(self) -> list[str]:
-        """Takes in what was published since the last glance; returns its names. Blocks on the disk."""
-        return [name for name in self._feeds if self._take(name)]
+    def take_files(self) -> None:
+        """For a start: what was published when the files were written last. Blocks on the disk."""
+        for name in self._feeds:
+            document = files.read_document(self._press.folder, name)
+            if document is not None:
+                self._put(document)
 
-    async def keep_fresh(self) -> None:
-        """Until cancelled: glances once a second."""
-        while True:
-            await asyncio.sleep(GLANCE_SECONDS)
-            try:
-                await asyncio.to_thread(self.glance)
-            except OSError as error:
-                log.warning("feeds.unreadable", folder=str(self._folder), problem=str(error))
-
-    def _take(self, name: str) -> bool:
-        stamp = files.document_stamp(self._folder, name)
-        if stamp is None or stamp == self._stamps.get(name):
+    async def take_news(self, db: Database) -> bool:
+        """Takes in what was published since; False if the database can't be read just now."""
+        try:
+            news = await self._printer.news(db)
+        except (StoreTrouble, DBAPIError) as error:
+            if self._readable:
+                log.warning("feeds.unreadable", problem=str(error).splitlines()[0])
+            self._readable = False
             return False
-        self._stamps[name] = stamp
-        document = files.read_document(self._folder, name)
-        if document is None:
-            log.warning("feeds.document_damaged", document=name)
-            return False
-        private = bool(self._feeds[name].partners)
-        path = f"/feeds/{name}"
-        served = serve_document(document, f"{self._site.public_url}{path}", private=private)
-        (self.private if private else self.public)[path] = served
+        self._readable = True
+        for one in news:
+            self._put(one)
+        self._unwritten |= {one.name: one for one in news}
         return True
+
+    async def keep_fresh(self, db: Database) -> None:
+        """Until cancelled: takes in what is published, as soon as it is."""
+        while True:
+            await db.feeds_published.wait()
+            db.feeds_published.clear()
+            if not await self.take_news(db):
+                db.feeds_published.set()
+                await asyncio.sleep(PATIENCE_SECONDS)
+
+    async def keep_files(self) -> None:
+        """Until cancelled: writes what is new to disk, now and then."""
+        while True:
+            await asyncio.sleep(FILES_AFTER_SECONDS)
+            taken, self._unwritten = self._unwritten, {}
+            if not taken:
+                continue
+            try:
+                await keep_files(self._press, taken.values())
+            except OSError as error:
+                self._unwritten = taken | self._unwritten
+                log.warning("feeds.not_kept", folder=str(self._press.folder), problem=str(error))
+
+    def _put(self, one: Document | Print) -> None:
+        private = bool(self._feeds[one.name].partners)
+        path = f"/feeds/{one.name}"
+        (self.private if private else self.public)[path] = Served(
+            one, f"{self._site.public_url}{path}", private=private
+        )
 
 
 def _whole(body: bytes, headers: Headers) -> Answer:

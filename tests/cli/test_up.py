@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -15,6 +16,7 @@ import pytest
 
 from syndicate.cli import running
 from tests.cli.conftest import Cli, started, write_story
+from tests.formats.rules import by_the_rules
 
 PATIENCE = 120.0  # seconds: a hang guard
 
@@ -108,6 +110,7 @@ def test_up_gathers_serves_mails_and_stops_clean(blank: Path) -> None:
         edition = page(done.rpartition("Read it: ")[2])
         write_story(blank, 3, "Pasar malam kembali")
         until(lambda: "Pasar malam kembali" in page(feed).text)
+        by_the_rules(feed, page(feed).content, now=datetime.now(UTC))
         code, errors = one.stop(signal.SIGTERM)
 
     assert (code, errors) == (0, "")

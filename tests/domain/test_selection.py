@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syndicate.domain.article import Article
-from syndicate.domain.selection import Selection, path_slug, path_slugs, slug
+from syndicate.domain.selection import Selection, SelectionIndex, path_slug, path_slugs, slug, traits
 from tests.factories import make_article
 
 NAMES = ("daerah", "semarang", "olahraga", "ekonomi")
@@ -55,7 +55,7 @@ def test_a_path_holds_what_is_in_it_or_below_it(path: str, held: bool) -> None:
     chosen = Selection(sections=frozenset({path_slug("Daerah/Semarang")}))
 
     assert chosen.holds(make_article(sections=(path,))) is held
-    assert chosen.rules_out(make_article(sections=(path,))) is held
+    assert chosen.rules_out(traits(make_article(sections=(path,)))) is held
 
 
 def test_a_tag_with_a_slash_is_matched_as_it_is_written() -> None:
@@ -125,4 +125,11 @@ def test_excluding_only_ever_takes_away(story: Article, wanted: Selection, unwan
     less = replace(wanted, exclude=unwanted)
 
     assert not (less.holds(story) and not wanted.holds(story))
-    assert not (less.holds(story) and unwanted.rules_out(story))
+    assert not (less.holds(story) and unwanted.rules_out(traits(story)))
+
+
+@given(ARTICLES, st.lists(SELECTIONS, max_size=8))
+def test_the_index_finds_what_asking_every_selection_finds(story: Article, selections: list[Selection]) -> None:
+    named = {str(number): selection for number, selection in enumerate(selections)}
+
+    assert SelectionIndex(named).holding(story) == {name for name, one in named.items() if one.holds(story)}

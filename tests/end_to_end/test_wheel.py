@@ -5,13 +5,17 @@ import re
 import subprocess
 import sys
 import venv
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from syndicate.store import files
 from tests.end_to_end.house import House
+from tests.formats.rules import by_the_rules
 
 ROOT = Path(__file__).parents[2]
+PUBLIC_URL = "http://127.0.0.1:8080"  # as `init` writes it
 
 
 @pytest.fixture
@@ -59,9 +63,12 @@ async def test_the_wheel_alone_starts_a_newsroom_in_an_empty_directory(installed
     again = await house.ask("once")
 
     assert [event["published"] for event in first["events"] if event["event"] == "source.gathered"] == [1]
-    assert {path.name for path in (house.folder / "var" / "feeds").glob("*.doc")} == {
-        *("terkini.rss.doc", "terkini.atom.doc", "terkini.json.doc")
-    }
+    printed = house.folder / "var" / "feeds"
+    assert files.document_names(printed) == ["terkini.atom", "terkini.json", "terkini.rss"]
+    for name in files.document_names(printed):
+        document = files.read_document(printed, name)
+        assert document is not None
+        by_the_rules(f"{PUBLIC_URL}/feeds/{name}", document.plain, now=datetime.now(UTC))
     (mail,) = (house.folder / "var" / "outbox" / "new").iterdir()
     assert b"\r\nTo: <ani@pembaca.example>\r\n" in mail.read_bytes()
     assert not any(event["event"] == "edition.done" for event in again["events"])

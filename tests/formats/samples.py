@@ -1,4 +1,6 @@
-"""Made-up articles, a site and a feed. Every document the tests build goes through `built`, which checks the rules."""
+"""Made-up articles, a site and a feed. Every document the tests build goes through one of the `built…` functions, which
+check the rules.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syndicate.domain.article import Article, ArticleState, Content, Edit, Picture, article_id, public_id
-from syndicate.domain.feed import Feed, Site
+from syndicate.domain.feed import Feed, Site, Tombstone, tombstone_of
 from syndicate.domain.selection import Selection
 from syndicate.formats import FORMATS
+from syndicate.formats.atom import archive_parts
+from syndicate.formats.opml import directory
 from syndicate.formats.wording import wording
-from tests.formats.rules import broken_rules
+from tests.formats.rules import by_the_rules
 
 T0 = datetime(2026, 11, 23, 0, 15, tzinfo=UTC)
 SITE = Site(
@@ -92,17 +96,56 @@ def awkward() -> list[Article]:
         make_article(8, tags=("jembatan", "Daerah/Semarang", "jembatan")),
         withdrawn(9, note="Sumber menarik keterangannya."),
         corrected(10),
+        make_article(11, title="Pasar <pangan> murah & <b>", summary="Bila a <b, lalu <i>baca</i> <a <b> c>."),
     ]
 
 
-def latest(articles: Sequence[Article]) -> datetime:
+def tombstone(number: int = 9, **changes: Any) -> Tombstone:
+    """What stands for an article that was withdrawn, once its notice has left."""
+    found = tombstone_of(withdrawn(number, **changes))
+    assert found is not None
+    return found
+
+
+def latest(articles: Sequence[Article], gone: Sequence[Tombstone] = ()) -> datetime:
     """What a feed's own date has to be."""
-    return max((wording(article, SITE).modified for article in articles), default=T0)
+    dates = [wording(article, SITE).modified for article in articles] + [one.when for one in gone]
+    return max(dates, default=T0)
 
 
-def built(kind: str, articles: Sequence[Article], feed: Feed = FEED) -> bytes:
+def fragments_of(kind: str, articles: Sequence[Article]) -> list[bytes]:
+    return [FORMATS[kind].fragment(article, SITE) for article in articles]
+
+
+def address(ending: str, feed: Feed = FEED) -> str:
+    """Of a feed's document."""
+    return f"{SITE.public_url}/feeds/{feed.name}{ending}"
+
+
+def built(
+    kind: str,
+    articles: Sequence[Article],
+    feed: Feed = FEED,
+    *,
+    gone: Sequence[Tombstone] = (),
+    archive: str | None = None,
+) -> bytes:
     """The document, after all rules were checked on it."""
-    fragments = [FORMATS[kind].fragment(article, SITE) for article in articles]
-    document = b"".join(FORMATS[kind].parts(feed, SITE, fragments, updated=latest(articles)))
-    assert broken_rules(kind, document, url=f"{SITE.public_url}/feeds/{feed.name}.{kind}") == {}
-    return document
+    at = latest(articles, gone)
+    parts = FORMATS[kind].parts(feed, SITE, fragments_of(kind, articles), updated=at, gone=gone, archive=archive)
+    away = {a.public_id for a in articles if a.state is ArticleState.WITHDRAWN} | {one.ref for one in gone}
+    return by_the_rules(address(f".{kind}", feed), b"".join(parts), now=at, withdrawn=away)
+
+
+def built_archive(
+    month: str, articles: Sequence[Article], *, before: str | None = None, after: str | None = None
+) -> bytes:
+    """The archive of a month, read a year later, after all rules were checked on it."""
+    fragments, at = fragments_of("atom", articles), latest(articles)
+    parts = archive_parts(FEED, SITE, fragments, updated=at, month=month, before=before, after=after)
+    return by_the_rules(address(f"/{month}.atom"), b"".join(parts), now=at + timedelta(days=366))
+
+
+def built_directory(*feeds: Feed, site: Site = SITE) -> bytes:
+    """The OPML of these feeds, after all rules were checked on it."""
+    return by_the_rules(f"{SITE.public_url}/feeds.opml", directory(site, feeds))

@@ -1,10 +1,13 @@
 """What all formats say alike: what stands under a picture, which newsroom a story is from, what stands above a body."""
 
 from dataclasses import replace
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from syndicate.formats.wording import standfirst, wording
+from syndicate.formats.wording import _PLAIN_ADDRESS, standfirst, web_address, wording
 from tests.formats.samples import PICTURE, SITE, make_article, withdrawn
 
 
@@ -85,3 +88,16 @@ def test_a_standfirst_that_only_begins_the_body_is_left_out(summary: str, body: 
 )
 def test_a_standfirst_of_its_own_stays(body: str) -> None:
     assert standfirst(make_article(summary=LEAD, body_html=body).content) == LEAD
+
+
+@given(st.from_regex(_PLAIN_ADDRESS, fullmatch=True))
+def test_a_plain_address_is_what_taking_it_apart_would_make_of_it(url: str) -> None:
+    parts = urlsplit(url)
+
+    assert (
+        urlunsplit((parts.scheme, f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname, *parts[2:]))
+        == url
+    )
+    assert (parts.hostname or "").encode("idna").decode("ascii") == parts.hostname
+    assert quote(parts.path, safe="/~") == parts.path
+    assert web_address(url) == url

@@ -1,4 +1,4 @@
-"""Change log → feed documents: only what is touched, never a broken one, the same bytes for the same state."""
+"""Change log → feeds: only what is touched, never a broken document, the same bytes for the same state."""
 
 import gzip
 import json
@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from syndicate.domain.article import Article
 from syndicate.domain.change import ChangeKind
-from syndicate.domain.feed import Feed
+from syndicate.domain.feed import Feed, Site
 from syndicate.domain.selection import Selection
 from syndicate.formats import FORMATS
-from syndicate.pipeline.publish import STALE, Press, PublishReport, ask_for_printing, publish_feeds
+from syndicate.formats.rss import Rss
+from syndicate.pipeline.printing import Printer, keep_files
+from syndicate.pipeline.publish import STALE, Press, PublishReport, ask_for_publishing, publish_feeds
 from syndicate.store import feeds, files, jobs
 from syndicate.store.db import Database
 from tests.factories import NOW, SITE, make_content, make_feed
+from tests.formats.rules import by_the_rules
 from tests.pipeline.stories import publish, revise
 
 EKONOMI = make_feed(name="ekonomi", title="Ekonomi", selection=Selection(sections=frozenset({"ekonomi"})))
@@ -33,7 +37,12 @@ def press(tmp_path: Path) -> Press:
 
 
 async def printed(db: Database, press: Press, *, now: datetime = NOW) -> PublishReport:
-    return await publish_feeds(db, press, now=now)
+    report = await publish_feeds(db, press, now=now)
+    await keep_files(press, await Printer(press).news(db))
+    for name in files.document_names(press.folder):
+        if (document := files.read_document(press.folder, name)) is not None:
+            by_the_rules(f"{press.site.public_url}/feeds/{name}", document.plain)
+    return report
 
 
 def titles(press: Press, feed: str = "terkini") -> list[str]:
@@ -42,23 +51,37 @@ def titles(press: Press, feed: str = "terkini") -> list[str]:
     return [item["title"] for item in json.loads(document.plain)["items"]]
 
 
+def deleted(press: Press) -> list[str]:
+    """The stories that tombstones stand for in Atom, by their public ids."""
+    document = files.read_document(press.folder, "terkini.atom")
+    assert document is not None
+    return [node.get("ref", "") for node in etree.fromstring(document.plain).iter("{*}deleted-entry")]
+
+
 def last_modified(press: Press, name: str = "terkini.rss") -> int:
     document = files.read_document(press.folder, name)
     assert document is not None
     return document.last_modified
 
 
+class Tearing(Rss):
+    """A real format that breaks the way bugs do, not the way articles do."""
+
+    flavour = "rss-torn"
+
+    def fragment(self, article: Article, site: Site) -> bytes:
+        raise RuntimeError("torn")
+
+
 async def breaks_off(db: Database, press: Press) -> None:
-    """A publishing that gets as far as its first document, and then finds a file where the folder should be."""
-    in_the_way = press.folder.with_name("in-the-way")
-    in_the_way.touch()
-    with pytest.raises(OSError, match="in-the-way"):
-        await printed(db, replace(press, folder=in_the_way))
+    """A publishing that has begun to rebuild the feeds and gets as far as the first entry."""
+    with pytest.raises(RuntimeError, match="torn"):
+        await publish_feeds(db, replace(press, formats=(Tearing(), *press.formats[1:])), now=NOW)
 
 
 async def asked_for(db: Database, press: Press) -> list[str]:
     """What a start asks for."""
-    await ask_for_printing(db, press, now=NOW)
+    await ask_for_publishing(db, press, now=NOW)
     async with db.read() as connection:
         return [job.kind for job in await jobs.listed(connection, limit=9)]
 
@@ -71,9 +94,9 @@ async def test_a_feed_is_printed_in_all_its_formats(db: Database, press: Press) 
     await publish(db, 1, 2)
     report = await printed(db, press)
 
-    assert report.documents == ["terkini.rss", "terkini.atom", "terkini.json"]
+    assert report.feeds == ["terkini"]
     assert titles(press) == ["Berita 2", "Berita 1"]
-    for name in report.documents:
+    for name in files.document_names(press.folder):
         document = files.read_document(press.folder, name)
         assert document is not None
         assert gzip.decompress(document.gzipped) == document.plain
@@ -93,9 +116,9 @@ async def test_only_the_feeds_that_hold_what_changed_are_printed(db: Database, t
     await publish(db, 2, sections=("Ekonomi",))
     second = await printed(db, press)
 
-    assert {name.split(".")[0] for name in first.documents} == {"terkini"}
-    assert {name.split(".")[0] for name in second.documents} == {"terkini", "ekonomi"}
-    assert (await printed(db, press)).documents == []
+    assert first.feeds == ["terkini"]
+    assert second.feeds == ["ekonomi", "terkini"]
+    assert (await printed(db, press)).feeds == []
 
 
 async def test_a_story_that_leaves_a_selection_leaves_its_feed(db: Database, tmp_path: Path) -> None:
@@ -122,13 +145,13 @@ async def test_a_story_that_leaves_while_printing_breaks_off_is_gone_from_the_ne
     db: Database, tmp_path: Path
 ) -> None:
     press = make_press(tmp_path / "feeds", EKONOMI)
-    await publish(db, 1, sections=("Ekonomi",))
+    await publish(db, 1, 2, sections=("Ekonomi",))
     await printed(db, press)
     await revise(db, 1, sections=("Olahraga",))
     await breaks_off(db, press)
     await printed(db, press)
 
-    assert titles(press, "ekonomi") == []
+    assert titles(press, "ekonomi") == ["Berita 2"]
 
 
 async def test_withdrawn_and_corrected_stories_are_shown(db: Database, press: Press) -> None:
@@ -149,6 +172,65 @@ async def test_a_withdrawn_story_leaves_after_30_days_although_nothing_else_happ
     await printed(db, press, now=NOW + timedelta(days=31))
 
     assert titles(press) == ["Berita 2"]
+
+
+async def test_t01_for_30_days_more_a_tombstone_stands_for_a_withdrawn_story_that_left(
+    db: Database, press: Press
+) -> None:
+    (story, _) = await publish(db, 1, 2)
+    await revise(db, 1, ChangeKind.WITHDRAWN)
+    shown: list[list[str]] = []
+    for days in (29, 31, 59, 61):
+        await printed(db, press, now=NOW + timedelta(days=days))
+        shown.append(deleted(press))
+
+    assert shown == [[], [story.public_id], [story.public_id], []]
+
+
+async def test_t04_a_story_that_comes_back_has_no_tombstone_any_more(db: Database, press: Press) -> None:
+    await publish(db, 1, 2)
+    await revise(db, 1, ChangeKind.WITHDRAWN)
+    later = NOW + timedelta(days=31)
+    await printed(db, press, now=later)
+    buried = deleted(press)
+    await revise(db, 1, ChangeKind.RESTORED)
+    await printed(db, press, now=later)
+
+    assert len(buried) == 1
+    assert (deleted(press), titles(press)) == ([], ["Berita 2", "Berita 1"])
+
+
+async def test_an_entry_is_kept_only_as_long_as_a_manifest_names_it(db: Database, press: Press) -> None:
+    (story,) = await publish(db, 1)
+    await printed(db, press)
+    revised = await revise(db, 1, title="Berita 1, lebih lengkap")
+    await printed(db, press)
+
+    async with db.read() as connection:
+        kept = [await feeds.have_fragments(connection, {story.id: seq}) for seq in (story.seq, revised.seq)]
+    assert [len(found) for found in kept] == [0, 3]
+
+
+async def test_more_changes_than_fit_into_one_transaction_are_all_published(db: Database, press: Press) -> None:
+    await publish(db, *range(1, 251))
+    await printed(db, press)
+
+    assert titles(press) == [f"Berita {n}" for n in range(250, 200, -1)]
+
+
+async def test_a_printer_takes_in_only_what_is_new(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path, make_feed(), EKONOMI)
+    await publish(db, 1, sections=("Ekonomi",))
+    await publish_feeds(db, press, now=NOW)
+    printer = Printer(press)
+    first = {one.name for one in await printer.news(db)}
+    await publish(db, 2)
+    await publish_feeds(db, press, now=NOW)
+    second, third = await printer.news(db), await printer.news(db)
+
+    assert len(first) == 6
+    assert {one.name for one in second} == {"terkini.rss", "terkini.atom", "terkini.json"}
+    assert third == []
 
 
 async def test_a_story_that_cannot_be_written_is_quarantined_and_the_feed_goes_on(db: Database, press: Press) -> None:
@@ -293,7 +375,6 @@ async def test_a_damaged_document_is_printed_again_as_it_was(db: Database, press
     file = press.folder / "terkini.rss.doc"
     file.write_bytes(damage or file.read_bytes()[:-1])
 
-    assert await asked_for(db, press) == ["publish"]
     await printed(db, press, now=NOW + timedelta(hours=1))
     assert bytes_of(press) == whole
 
@@ -305,7 +386,7 @@ async def test_a_start_asks_for_feeds_of_another_configuration(db: Database, tmp
     assert await asked_for(db, make_press(tmp_path, make_feed(title="Lain"))) == ["publish"]
 
 
-async def test_a_start_asks_for_nothing_while_every_document_is_as_it_should_be(db: Database, press: Press) -> None:
+async def test_a_start_asks_for_nothing_while_every_feed_is_as_it_should_be(db: Database, press: Press) -> None:
     before_the_first_story = await asked_for(db, press)
     await publish(db, 1)
     await printed(db, press)
@@ -318,7 +399,8 @@ async def test_a_lost_document_is_printed_again(db: Database, press: Press) -> N
     await printed(db, press)
     (press.folder / "terkini.rss.doc").unlink()
 
-    assert "terkini.rss" in (await printed(db, press)).documents
+    await printed(db, press)
+    assert "terkini.rss" in files.document_names(press.folder)
 
 
 async def test_a_new_public_address_is_in_every_entry_at_once(db: Database, tmp_path: Path) -> None:

@@ -6,26 +6,30 @@ from datetime import timedelta
 from syndicate.domain.article import ArticleState
 from syndicate.store import articles, feeds
 from syndicate.store.db import Database
-from syndicate.store.feeds import FeedState, Fragment, Quarantined
+from syndicate.store.feeds import FeedState, Fragment, Manifest, Quarantined
 from tests.factories import NOW, add_article, make_article
 
 
 async def test_a_feed_comes_back_as_it_was_saved(db: Database) -> None:
     state = FeedState(name="terkini", shape="s", manifest="m", updated_at=NOW, published_at=NOW)
+    manifest = Manifest(state=state, lines=("two lines", "of it"))
+    empty = Manifest(state=replace(state, name="kosong"), lines=())
     async with db.write() as connection:
-        await feeds.save(connection, state)
-        await feeds.save(connection, replace(state, manifest="n"))
-        assert await feeds.states(connection) == {"terkini": replace(state, manifest="n")}
+        await feeds.save(connection, [manifest])
+        await feeds.save(connection, [replace(manifest, state=replace(state, manifest="n")), empty])
+        assert await feeds.states(connection) == {"terkini": replace(state, manifest="n"), "kosong": empty.state}
+        found = await feeds.manifests(connection, ["terkini", "kosong", "unknown"])
+
+    assert {name: one.lines for name, one in found.items()} == {"terkini": manifest.lines, "kosong": ()}
 
 
 async def test_articles_go_into_a_feed_and_out_of_it(db: Database) -> None:
     async with db.write() as connection:
         one, two = await add_article(connection, make_article(1)), await add_article(connection, make_article(2))
-        await feeds.put_entries(connection, "terkini", [one, two])
-        await feeds.put_entries(connection, "daerah", [one])
+        await feeds.put_entries(connection, {"terkini": [one, two], "daerah": [one]})
         await feeds.remove_entries(connection, "terkini", [two.id])
         assert await feeds.holding(connection, [one.id, two.id]) == {("terkini", one.id), ("daerah", one.id)}
-        await feeds.clear_entries(connection, "terkini")
+        await feeds.clear_entries(connection, ["terkini"])
         assert await feeds.holding(connection, [one.id]) == {("daerah", one.id)}
 
 
@@ -35,7 +39,7 @@ async def test_candidates_are_the_newest_published_and_the_loud(db: Database) ->
     stories[0] = replace(stories[0], loud_at=day_ago)
     stories[2] = replace(stories[2], state=ArticleState.WITHDRAWN)
     async with db.write() as connection:
-        await feeds.put_entries(connection, "terkini", [await add_article(connection, s) for s in stories])
+        await feeds.put_entries(connection, {"terkini": [await add_article(connection, s) for s in stories]})
         loud = await feeds.candidates(connection, "terkini", limit=1, loud_since=day_ago)
         quiet = await feeds.candidates(connection, "terkini", limit=1, loud_since=NOW)
         leaving = [stories[1].id]
@@ -46,23 +50,48 @@ async def test_candidates_are_the_newest_published_and_the_loud(db: Database) ->
     assert {story.source_key for story in left} == {"k1"}
 
 
-async def test_a_fragment_is_kept_until_its_article_changes(db: Database) -> None:
+async def test_a_fragment_is_of_one_version_in_one_flavour(db: Database) -> None:
     async with db.write() as connection:
         story = await add_article(connection, make_article())
-        fragment = Fragment(article_id=story.id, seq=story.seq, body=b"<item/>", squeezed=b"\x00")
-        await feeds.keep_fragment(connection, "rss-1", replace(fragment, body=b"old"))
-        await feeds.keep_fragment(connection, "rss-1", fragment)
-        assert await feeds.kept_fragments(connection, "rss-1", [story]) == {story.id: fragment}
-        assert await feeds.kept_fragments(connection, "rss-2", [story]) == {}
-        assert await feeds.kept_fragments(connection, "rss-1", [replace(story, seq=9)]) == {}
+        fragment = Fragment(flavour="rss-1", article_id=story.id, seq=story.seq, body=b"<item/>", squeezed=b"\x00")
+        newer = replace(fragment, seq=story.seq + 1)
+        await feeds.keep_fragments(connection, [fragment, newer])
+        await feeds.keep_fragments(connection, [fragment])
+        assert await feeds.kept_fragments(connection, "rss-1", {story.id: story.seq}) == [fragment]
+        assert await feeds.have_fragments(connection, {story.id: newer.seq}) == {("rss-1", story.id)}
+        assert await feeds.have_fragments(connection, {story.id: 99}) == set()
+        assert await feeds.kept_fragments(connection, "rss-2", {story.id: story.seq}) == []
+
+
+def key(fragment: Fragment) -> tuple[str, int]:
+    return fragment.article_id, fragment.seq
+
+
+async def test_fragments_of_earlier_versions_and_releases_are_dropped(db: Database) -> None:
+    async with db.write() as connection:
+        one, two = await add_article(connection, make_article(1)), await add_article(connection, make_article(2))
+        old = Fragment(flavour="rss-1", article_id=one.id, seq=one.seq, body=b"<item/>", squeezed=b"\x00")
+        new, other = replace(old, seq=99), replace(old, article_id=two.id)
+        await feeds.keep_fragments(connection, [old, new, other, replace(old, flavour="rss-0")])
+        await feeds.drop_old_fragments(connection, [one.id])
+        await feeds.drop_other_flavours(connection, ["rss-1"])
+        kept = [
+            await feeds.kept_fragments(connection, "rss-1", {one.id: seq, two.id: one.seq}) for seq in (one.seq, 99)
+        ]
+        earlier = await feeds.kept_fragments(connection, "rss-0", {one.id: one.seq})
+
+    assert ([sorted(map(key, found)) for found in kept], earlier) == (
+        [[key(other)], sorted(map(key, (new, other)))],
+        [],
+    )
 
 
 async def test_quarantine_is_a_format_at_a_time(db: Database) -> None:
     async with db.write() as connection:
         story = await add_article(connection, make_article())
         bad = Quarantined(article_id=story.id, format="rss", seq=1, problem="no", at=NOW)
-        for found in (bad, replace(bad, seq=2), replace(bad, format="atom")):
-            await feeds.put_quarantine(connection, found)
-        await feeds.lift_quarantine(connection, "atom", [story.id])
+        await feeds.put_quarantines(connection, [bad, replace(bad, format="atom")])
+        await feeds.put_quarantines(connection, [replace(bad, seq=2)])
+        await feeds.lift_quarantines(connection, [(story.id, "atom"), (story.id, "json")])
         assert await feeds.quarantined(connection) == [replace(bad, seq=2)]
         assert await articles.get(connection, story.id) is not None

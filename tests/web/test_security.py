@@ -157,7 +157,7 @@ def test_our_own_mistake_shows_no_inside(own_paper: Paper, monkeypatch: pytest.M
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("kenari-4711")
 
-    monkeypatch.setattr("syndicate.web.directory.feeds.candidates", broken)  # no input makes a page fail
+    monkeypatch.setattr("syndicate.web.directory.feeds.shown", broken)  # no input makes a page fail
     answer = own_paper.get("/feeds/terkini/")
     assert answer.status_code == 500
     assert "kenari" not in answer.text
