@@ -12,6 +12,9 @@ from syndicate.errors import AddressProblem
 
 # Dot-atom of RFC 5322 §3.2.3 that begins and ends harmlessly (no option of a program, no dot), 64 octets at most.
 _LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9!#$&'*+/=?^_`{|}~.-]{0,62}[A-Za-z0-9_+=~-])?")
+# Python's codec is IDNA 2003, which writes these as other letters or drops them; IDNA 2008 keeps them (RFC 5894 §7.2).
+# straße.example and strasse.example may be two owners.
+_OTHERWISE = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -59,6 +62,9 @@ def address_digest(pepper: bytes, address: str) -> str:
 
 
 def _ascii_domain(domain: str, address: str) -> str:
+    if other := _OTHERWISE.search(domain):
+        character = unicodedata.name(other[0])
+        raise AddressProblem(address, f"mail systems read {character} in a domain in two ways; use the xn-- form")
     try:
         ascii_domain = domain.encode("idna").decode("ascii").lower()
     except UnicodeError:
