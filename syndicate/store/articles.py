@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, insert, select, update
+from sqlalchemy import Row, Select, and_, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article, ArticleState, Content, Edit, Picture
@@ -49,6 +49,31 @@ async def latest(connection: AsyncConnection, *, limit: int, source: str | None 
     """The newest articles in feed order."""
     query = _current().order_by(articles.c.sort_at.desc(), articles.c.id.desc()).limit(limit)
     rows = await connection.execute(query if source is None else query.where(articles.c.source == source))
+    return [_article(row) for row in rows]
+
+
+async def published_since(
+    connection: AsyncConnection,
+    sources: Iterable[str],
+    since: datetime,
+    *,
+    limit: int,
+    below: tuple[datetime, str] | None = None,
+) -> list[Article]:
+    """Published articles of these sources that came in since, newest first, a page at a time.
+
+    `below` is the place in feed order, and the id, of the last one of the page before.
+    """
+    picked = select(articles.c.id).where(
+        among(connection, articles.c.source, sources),
+        articles.c.sort_at >= since,
+        articles.c.state == ArticleState.PUBLISHED.value,
+    )
+    if below is not None:
+        picked = picked.where(tuple_(articles.c.sort_at, articles.c.id) < below)
+    order = articles.c.sort_at.desc(), articles.c.id.desc()
+    ids = picked.order_by(*order).limit(limit).scalar_subquery()
+    rows = await connection.execute(_current().where(articles.c.id.in_(ids)).order_by(*order))
     return [_article(row) for row in rows]
 
 
@@ -198,6 +223,7 @@ def _standing(article: Article) -> dict[str, Any]:
         "announced": article.announced,
         "loud_at": article.loud_at,
         "note": article.note,
+        "own_page": not article.content.url,
     }
 
 
@@ -217,6 +243,7 @@ async def _add_version(connection: AsyncConnection, article: Article, digest: st
 def _article(row: Row[Any]) -> Article:
     data = row._asdict()
     data.pop("churn")
+    data.pop("own_page")
     data |= {"content": _content(data["content"]), "edit": Edit(data["edit"]), "state": ArticleState(data["state"])}
     return Article(**data)
 

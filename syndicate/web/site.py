@@ -18,10 +18,13 @@ from starlette.types import ASGIApp, ExceptionHandler
 from syndicate.app import App
 from syndicate.errors import StoreTrouble
 from syndicate.web import articles, directory, editions, health, outbox, pages, readers, receiver
+from syndicate.web.archives import ArchiveDesk
 from syndicate.web.feeds import FeedDesk
+from syndicate.web.former import former_routes
 from syndicate.web.pages import NEVER, Front, open_front, page
 from syndicate.web.security import Door
 from syndicate.web.shelf import Shelf
+from syndicate.web.sitemaps import Sitemaps
 from syndicate.web.tally import Tally
 
 _PROBLEMS = {404: "missing", 405: "method", 413: "too_large"}
@@ -39,7 +42,7 @@ class OpenSite:
 def open_site(app: App) -> OpenSite:
     """Everything of the web edge. Reads the program's own templates; touches neither data nor database."""
     tally = Tally()
-    shelf = Shelf(app.press.folder, app.site, app.feeds.values(), now=app.clock.now())
+    shelf = Shelf(app.press, now=app.clock.now())
     front = open_front(app, tally)
     framework = Starlette(routes=_routes(front), exception_handlers=_handlers(front))
     framework.router.redirect_slashes = False
@@ -48,10 +51,13 @@ def open_site(app: App) -> OpenSite:
 
 
 def _routes(front: Front) -> list[BaseRoute]:
+    sitemaps = Sitemaps(front)
     routes: list[BaseRoute] = [
         Route("/", partial(directory.show_home, front)),
         Route("/feeds/", partial(directory.show_feeds, front)),
+        *former_routes(front),
         Route("/feeds/{name}/", partial(directory.show_feed, front)),
+        Route("/feeds/{name}/{month}.atom", ArchiveDesk(front).show),
         Route("/articles/{identifier}", partial(articles.show_article, front)),
         Route("/media/{digest}", partial(articles.show_picture, front)),
         Route("/editions/{name}/", partial(editions.show_editions, front)),
@@ -60,6 +66,11 @@ def _routes(front: Front) -> list[BaseRoute]:
         Route("/u/{token}", partial(readers.end_subscription, front), methods=["POST"]),
         Route("/u/{token}", partial(readers.say_methods, front), methods=["OPTIONS"]),
         Route("/assets/{name}", partial(pages.show_asset, front)),
+        Route("/robots.txt", sitemaps.show_robots),
+        Route("/sitemap.xml", sitemaps.show_index),
+        Route("/sitemap-pages.xml", sitemaps.show_pages),
+        Route("/sitemap-news.xml", sitemaps.show_news),
+        Route("/sitemap-{month}.xml", sitemaps.show_month),
         Route("/healthz", health.show_health),
         Route("/readyz", partial(health.show_readiness, front)),
         Route("/metrics", partial(health.show_metrics, front)),

@@ -1,6 +1,7 @@
 """A whole newspaper on this machine: configuration, newsroom folder, database, and the web server in a thread."""
 
 import asyncio
+import re
 import socket
 import threading
 import time
@@ -24,8 +25,11 @@ from syndicate.store.audience import Subscription
 from syndicate.store.partners import Key
 from syndicate.web.deadline import DeadlineProtocol
 from syndicate.web.server import serve_on
+from tests.formats.rules import by_the_rules
+from tests.web.http_rules import LawfulClient
 
 _T = TypeVar("_T")
+_DOCUMENT = re.compile(r"/feeds/[^/?]+\.(rss|atom|json)|/feeds/[^/?]+/\d{4}-\d\d\.atom|/feeds\.opml")
 PATIENCE = 60.0  # seconds: a hang guard
 BEGIN = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 CONFIG = """
@@ -38,6 +42,7 @@ contact = "redaksi@contohpos.example"
 [web]
 public_url = "{origin}"
 listen = "{listen}"
+gone_feeds = ["piala"]
 [net]
 allow = ["{listen}"]
 [[sources]]
@@ -53,10 +58,12 @@ description = "Semua berita"
 name = "kota"
 title = "Contoh Pos: Kota"
 select = {{ sections = ["kota"] }}
+moved = ["kabupaten"]
 [[feeds]]
 name = "mitra"
 title = "Untuk mitra"
 partners = ["portal-warga"]
+moved = ["mitra-lama"]
 [[newsletters]]
 name = "ringkasan"
 title = "Ringkasan Contoh Pos"
@@ -129,8 +136,11 @@ class Paper:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
-        """A GET of a path; `accept_encoding="gzip"` is a header."""
-        return self.http.get(path, headers=wire(headers))
+        """A GET of a path; `accept_encoding="gzip"` is a header. A feed document is checked by all rules."""
+        answer = self.http.get(path, headers=wire(headers))
+        if answer.status_code == 200 and _DOCUMENT.fullmatch(path):
+            by_the_rules(f"{self.origin}{path}", answer.content)
+        return answer
 
     def publish(self, name: str, text: str) -> None:
         """The newsroom writes a story; everything that is due is done."""
@@ -214,7 +224,7 @@ def running(
     thread.start()
     assert ready.wait(PATIENCE), "the server did not start"
     try:
-        with httpx2.Client(base_url=origin, timeout=PATIENCE, follow_redirects=False) as http:
+        with LawfulClient(private={"mitra"}, base_url=origin, timeout=PATIENCE, follow_redirects=False) as http:
             yield Paper(app=state["app"], clock=clock, folder=folder, origin=origin, loop=state["loop"], http=http)
     finally:
         state["loop"].call_soon_threadsafe(stop.set)
