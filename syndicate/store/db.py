@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ class Database:
         self.url = normal_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.jobs_added = asyncio.Event()  # rung after a commit that wrote jobs; the relay listens
+        self.feeds_published = asyncio.Event()  # rung after a commit that wrote manifests; who serves feeds listens
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._writer = _sqlite(self.url, read_only=False) if self.is_sqlite else _postgres(self.url, WRITERS)
         self._reader = _sqlite(self.url, read_only=True) if self.is_sqlite else _postgres_reader(self.url)
@@ -117,7 +118,8 @@ def _postgres(url: URL, size: int) -> AsyncEngine:
 
 
 def _postgres_reader(url: URL) -> AsyncEngine:
-    return _postgres(url, READERS).execution_options(postgresql_readonly=True)
+    """REPEATABLE READ: on SQLite too a transaction that reads sees one state from its first statement to its last."""
+    return _postgres(url, READERS).execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
 
 
 async def _connect(engine: AsyncEngine) -> AsyncConnection:
@@ -150,6 +152,18 @@ async def upsert(
     statement = make(table).values(**key, **values)
     changed = statement.on_conflict_do_update(index_elements=list(key), set_=dict(values))
     await connection.execute(changed if values else statement.on_conflict_do_nothing(index_elements=list(key)))
+
+
+async def upsert_all(
+    connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Writes rows of the same columns, whether or not their keys are there already. For hundreds, not for volume."""
+    if not rows:
+        return
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = make(table)
+    others = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others), rows)
 
 
 async def insert_new(connection: AsyncConnection, table: Table, row: Mapping[str, object]) -> bool:
