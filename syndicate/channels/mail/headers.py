@@ -16,7 +16,7 @@ _WORD = 75  # characters of an encoded word, RFC 2047 §2
 _WORD_FRAME = len("=?utf-8?b??=")
 
 ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
-_LIST_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
+_LIST_ID = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")  # RFC 2919 §2
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_+.-]{1,128}@[A-Za-z0-9.-]{1,253}")
 _URL = re.compile(r"https?://[!#-+\-.-;=?-~]{1,800}")  # no comma, quote or angle: they mean something in List-*
 _MAILTO = re.compile(r"mailto:[!#-+\-.-;=?-~]{1,800}")

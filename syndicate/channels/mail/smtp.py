@@ -54,6 +54,8 @@ class SmtpMailer:
                     line = await self._ready(line)
                 if isinstance(line, Outcome):
                     yield mail.delivery, line
+                elif too_large := _too_large(line, mail):
+                    yield mail.delivery, too_large
                 elif may_send(mail.delivery):
                     yield mail.delivery, await self._hand_over(line, mail)
                 else:
@@ -188,6 +190,13 @@ def _said_no(reply: Reply, *, ours: bool) -> Outcome:
     if reply.is_final_no:
         return Outcome(kind=OutcomeKind.REFUSED, code=reply.code, text=reply.text)
     return _deferred(reply.code, reply.text)
+
+
+def _too_large(session: Session, mail: Mail) -> Outcome | None:
+    """The relay's limit (RFC 1870) is a matter of our set-up: it would be the same for each reader."""
+    if (limit := session.size_limit) is None or (octets := len(mail.content)) <= limit:
+        return None
+    return _deferred("size", f"our set-up: the message has {octets} bytes, and the relay takes {limit} at most")
 
 
 def _deferred(code: str, text: str) -> Outcome:

@@ -18,6 +18,7 @@ _MOST_OCTETS = 2048  # of one line; RFC 5321 §4.5.3.1.5 says 512, relays with l
 _MOST_TEXT = 500  # characters kept of a reply
 _REPLY_LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?")
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |$)")
+_SIZE = re.compile(r"[0-9]{1,20}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,12 @@ class Session:
     def offers(self, extension: str) -> bool:
         """Whether the relay announced it."""
         return extension in self._extensions
+
+    @property
+    def size_limit(self) -> int | None:
+        """Octets that a message may have (RFC 1870 §4); None where the relay announces no limit."""
+        said = self._extensions.get("SIZE", "")
+        return int(said) or None if _SIZE.fullmatch(said) else None
 
     async def ask(self, line: str, *, expect: int | None = None) -> Reply:
         """Say one line, read one reply. Raises Trouble, also when `expect` is given and another number comes."""
