@@ -44,9 +44,10 @@ log = structlog.get_logger()
 def handlers(app: App) -> Mapping[str, JobHandler]:
     """Which step does which kind of job."""
     looking: set[str] = set()
+    publishing = asyncio.Lock()
     return {
         "gather": lambda job: _gather(app, job, looking),
-        "publish": lambda job: _publish(app),
+        "publish": lambda job: _publish(app, publishing),
         "notify": lambda job: _notify(app),
         "compose": lambda job: _compose(app, job),
         "mail": lambda job: _mail(app, job),
@@ -205,6 +206,7 @@ async def _ring(app: App, newsletter: Newsletter) -> None:
 
 
 async def _tick(app: App) -> None:
+    await ask_for_publishing(app.db, app.press, now=app.clock.now())
     await ask_for_gathering(app.db, [config for config, _ in app.sources.values()], now=app.clock.now())
 
 
@@ -247,8 +249,10 @@ async def _gather(app: App, job: Job, looking: set[str]) -> Later | None:
     return None
 
 
-async def _publish(app: App) -> None:
-    report = await publish_feeds(app.db, app.press, now=app.clock.now())
+async def _publish(app: App, turn: asyncio.Lock) -> None:
+    """One at a time: a job that waited long for its turn is handed over again while the first still runs."""
+    async with turn:
+        report = await publish_feeds(app.db, app.press, now=app.clock.now())
     if report.feeds or report.quarantined:
         log.info("feeds.published", feeds=len(report.feeds), quarantined=len(report.quarantined))
     for bad in report.quarantined:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article
 from syndicate.domain.feed import Feed, Site, is_finished, month_of, month_span
+from syndicate.errors import StoreTrouble
 from syndicate.formats.atom import Atom, archive_parts
 from syndicate.formats.pack import Sheet, kept_flavour, piece
 from syndicate.formats.wording import wording
@@ -24,6 +25,7 @@ from syndicate.store.files import Document
 
 _ATOM = Atom()
 _PAGE = 200  # articles read at once
+_MOST_WAITING = 8  # for an archive to be made; others are asked to come again, and the feeds go on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class Archives:
         self._db, self._press = db, press
         self._folder: Path = press.folder / "archives"
         self._turn = asyncio.Lock()
+        self._waiting = 0
 
     async def document(self, feed: Feed, month: str, *, now: datetime) -> Document | None:
         """The archive of a month; None when the feed has none: it isn't over, holds nothing, or the feed is private."""
@@ -56,13 +59,24 @@ class Archives:
         entries = (f"{identifier}@{seq}" for identifier, seq in found.seqs.items())
         etag = digest([self._press.shapes[feed.name], month, f"{found.before} {found.after}", *entries])
         name = f"{feed.name}-{month}.atom"
-        async with self._turn:
-            kept = await asyncio.to_thread(files.read_document, self._folder, name)
-            if kept is not None and kept.etag == etag:
-                return kept
-            made = await self._make(feed, found, name=name, etag=etag, now=now)
-            await asyncio.to_thread(files.write_document, self._folder, made)
-        return made
+        if (kept := await self._kept(name, etag)) is not None:
+            return kept
+        if self._waiting >= _MOST_WAITING:
+            raise StoreTrouble("many archives are asked for at once; this one comes when it is asked for again")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                if (kept := await self._kept(name, etag)) is not None:
+                    return kept
+                made = await self._make(feed, found, name=name, etag=etag, now=now)
+                await asyncio.to_thread(files.write_document, self._folder, made)
+                return made
+        finally:
+            self._waiting -= 1
+
+    async def _kept(self, name: str, etag: str) -> Document | None:
+        kept = await asyncio.to_thread(files.read_document, self._folder, name)
+        return kept if kept is not None and kept.etag == etag else None
 
     async def _make(self, feed: Feed, month: _Month, *, name: str, etag: str, now: datetime) -> Document:
         flavour = kept_flavour(_ATOM, self._press.site)
@@ -70,9 +84,7 @@ class Archives:
         updated = datetime.fromtimestamp(0, UTC)
         for ids in _pages(list(month.seqs)):
             async with self._db.read() as connection:
-                kept = await feeds.kept_fragments(
-                    connection, flavour, {identifier: month.seqs[identifier] for identifier in ids}
-                )
+                kept = await feeds.kept_fragments(connection, flavour, [(one, month.seqs[one]) for one in ids])
                 found = await articles.by_ids(connection, ids)
             bodies = {fragment.article_id: fragment.body for fragment in kept}
             in_order = [found[identifier] for identifier in ids]

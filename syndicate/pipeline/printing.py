@@ -33,6 +33,7 @@ class Print:
     media_type: str
     etag: str
     last_modified: int  # Unix seconds
+    private: bool  # for partners only
     sheet: Sheet
 
     def document(self) -> Document:
@@ -42,6 +43,7 @@ class Print:
             media_type=self.media_type,
             etag=self.etag,
             last_modified=self.last_modified,
+            private=self.private,
             plain=self.sheet.plain(),
             gzipped=self.sheet.gzipped(),
         )
@@ -65,10 +67,11 @@ class Printer:
             found = await feeds.manifests(connection, changed) if changed else {}
             for one in self._press.formats:
                 await self._take_in(connection, one, found.values())
-        for name, manifest in found.items():
+        news = [one for manifest in found.values() for one in self._prints(manifest)]
+        for name, manifest in found.items():  # known only now that all of them could be laid out
             self._states[name], self._lines[name] = manifest.state, manifest.lines
         self._forget_unused()
-        return [one for manifest in found.values() for one in self._prints(manifest)]
+        return news
 
     def _is_news(self, name: str, state: FeedState) -> bool:
         """Whether there is something to take in. What was published for another configuration waits for its rebuild."""
@@ -86,10 +89,10 @@ class Printer:
         new = {line for manifest in found if one in self._formats(manifest) for line in manifest.lines} - entries.keys()
         if not new:
             return
-        seqs = dict(map(entry_key, new))
-        kept = await feeds.kept_fragments(connection, kept_flavour(one, self._press.site), seqs)
-        pieces = {fragment.article_id: Piece(fragment.body, fragment.squeezed) for fragment in kept}
-        entries.update((line, pieces.get(entry_key(line)[0])) for line in new)
+        keys = {line: entry_key(line) for line in new}
+        kept = await feeds.kept_fragments(connection, kept_flavour(one, self._press.site), keys.values())
+        pieces = {(fragment.article_id, fragment.seq): Piece(fragment.body, fragment.squeezed) for fragment in kept}
+        entries.update((line, pieces.get(key)) for line, key in keys.items())
 
     def _prints(self, manifest: Manifest) -> Iterator[Print]:
         state, feed = manifest.state, self._press.by_name[manifest.state.name]
@@ -104,6 +107,7 @@ class Printer:
                 media_type=one.media_type,
                 etag=state.manifest,
                 last_modified=changed,
+                private=bool(feed.partners),
                 sheet=self._frame(one, feed, manifest).sheet(pieces, updated=updated),
             )
 

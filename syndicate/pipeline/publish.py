@@ -5,6 +5,7 @@ show now: one row a feed, in the same transaction as the changed entries and the
 joined from that (see printing.py). An article that a format can't write is quarantined; the feed goes on without it.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -38,6 +39,7 @@ CURSOR = "publish"
 STALE = timedelta(hours=24)  # then a feed is looked through again: corrections leave it after 30 days
 _PAGE = 200  # articles read at once when a feed is rebuilt
 _SPAN = 200  # changes taken up in one transaction
+_AT_ONCE = 50  # entries made in the loop; more of them are made beside it
 
 
 @dataclass(kw_only=True)
@@ -111,8 +113,6 @@ async def publish_feeds(db: Database, press: Press, *, now: datetime) -> Publish
     if removed := known.keys() - press.by_name.keys():
         async with db.write() as connection:
             await feeds.forget(connection, removed)
-    if report.feeds or removed:
-        db.feeds_published.set()
     return report
 
 
@@ -161,10 +161,16 @@ async def _publish_span(
         changed = await _read_changes(connection, press, after=after, upto=upto)
         manifests, newcomers = await _lay_out(connection, press, changed, whole, now=now)
         missing = await _missing(connection, press, manifests, newcomers)
-    made, bad = _make(missing, press, now=now)
+    made, bad = (
+        await asyncio.to_thread(_make, missing, press, now=now)
+        if len(missing) > _AT_ONCE
+        else _make(missing, press, now=now)
+    )
     names = {kept_flavour(one, press.site): one.name for one in press.formats}
     fit = {(fragment.article_id, names[fragment.flavour]) for fragment in made}
     async with db.write() as connection:
+        if (await changes.cursor(connection, CURSOR, lock=True) or 0) != after:
+            return upto  # somebody else publishes, and has read on: what we laid out is of yesterday
         await feeds.put_entries(connection, changed.held)
         for name, gone in changed.gone.items():
             await feeds.remove_entries(connection, name, gone)
@@ -174,6 +180,8 @@ async def _publish_span(
         await feeds.save(connection, manifests.values())
         await feeds.drop_old_fragments(connection, changed.articles)
         await changes.move_cursor(connection, CURSOR, changed.upto)
+    if manifests:
+        db.feeds_published.set()
     report.feeds.extend(name for name in manifests if name not in report.feeds)
     report.quarantined.extend(bad)
     return changed.upto
@@ -229,7 +237,9 @@ def _with_changes(
         lines.discard(before or "")
         lines.add(after)
     chosen = choose(lines, limit=press.by_name[name].limit, now=now)
-    return _manifest(press, name, former, chosen, former.gone, former.archive, now=now)
+    laid_out = _manifest(press, name, former, chosen, former.gone, former.archive, now=now)
+    # It was not looked through: tombstones and archives still wait for that, however busy the feed is.
+    return replace(laid_out, state=replace(laid_out.state, published_at=former.state.published_at))
 
 
 async def _candidates(
@@ -243,7 +253,8 @@ async def _candidates(
         loud_since=now - CORRECTIONS_STAY - TOMBSTONES_STAY,
         without=changed.gone.get(feed.name, ()),
     )
-    return ({article.id: article for article in (*found, *changed.held.get(feed.name, ()))}).values()
+    listed = {article.id: article for article in (*found, *changed.held.get(feed.name, ()))}
+    return [article for article in listed.values() if feed.selection.holds(article)]
 
 
 async def _from_the_ground_up(
@@ -284,7 +295,7 @@ def _manifest(
     now: datetime,
 ) -> Manifest:
     shape = press.shapes[name]
-    shown = digest([shape, archive, *(f"{tombstone.ref} {tombstone.when}" for tombstone in gone), *lines])
+    shown = digest([shape, archive, *map(repr, gone), *lines])
     state = FeedState(name=name, shape=shape, manifest=shown, updated_at=now, published_at=now)
     state = replace(state, updated_at=_last_change(former, state))
     return Manifest(state=state, lines=lines, gone=gone, archive=archive)

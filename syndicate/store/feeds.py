@@ -186,11 +186,13 @@ async def nearest(
     return found
 
 
-async def kept_fragments(connection: AsyncConnection, flavour: str, seqs: Mapping[str, int]) -> list[Fragment]:
-    """The bytes of these articles (seq by id) in this flavour, as far as they are kept."""
+async def kept_fragments(connection: AsyncConnection, flavour: str, keys: Iterable[tuple[str, int]]) -> list[Fragment]:
+    """The bytes of these (article id, seq) in this flavour, as far as they are kept."""
+    wanted = set(keys)
     query = select(fragments).where(fragments.c.flavour == flavour)
-    rows = await connection.execute(query.where(among(connection, fragments.c.article_id, seqs)))
-    return [Fragment(**row._asdict()) for row in rows if row.seq == seqs[row.article_id]]
+    ids = {identifier for identifier, _ in wanted}
+    rows = await connection.execute(query.where(among(connection, fragments.c.article_id, ids)))
+    return [Fragment(**row._asdict()) for row in rows if (row.article_id, row.seq) in wanted]
 
 
 async def keep_fragments(connection: AsyncConnection, made: Iterable[Fragment]) -> None:

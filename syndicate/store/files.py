@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\.[a-z]{2,5}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\.[a-z]{2,5}")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -22,6 +22,7 @@ class Document:
     media_type: str
     etag: str
     last_modified: int  # Unix seconds
+    private: bool = False  # for partners only
     plain: bytes = field(repr=False)
     gzipped: bytes = field(repr=False)
 

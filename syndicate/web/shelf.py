@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -148,16 +149,16 @@ class Shelf:
         """For a start: what was published when the files were written last. Blocks on the disk."""
         for name in self._feeds:
             document = files.read_document(self._press.folder, name)
-            if document is not None:
-                self._put(document)
+            if document is not None and not (document.private and not self._feeds[name].partners):
+                self._put(document)  # one that was written for partners waits until it is printed for all
 
     async def take_news(self, db: Database) -> bool:
         """Takes in what was published since; False if the database can't be read just now."""
         try:
             news = await self._printer.news(db)
-        except (StoreTrouble, DBAPIError) as error:
+        except Exception as error:  # of any kind: whoever keeps the feeds fresh must not end by it
             if self._readable:
-                log.warning("feeds.unreadable", problem=str(error).splitlines()[0])
+                log.warning("feeds.unreadable", problem=str(error).splitlines()[:1], exc_info=_is_bug(error))
             self._readable = False
             return False
         self._readable = True
@@ -184,7 +185,7 @@ class Shelf:
                 continue
             try:
                 await keep_files(self._press, taken.values())
-            except OSError as error:
+            except Exception as error:  # as above
                 self._unwritten = taken | self._unwritten
                 log.warning("feeds.not_kept", folder=str(self._press.folder), problem=str(error))
 
@@ -194,6 +195,10 @@ class Shelf:
         (self.private if private else self.public)[path] = Served(
             one, f"{self._site.public_url}{path}", private=private
         )
+
+
+def _is_bug(error: Exception) -> bool:
+    return not isinstance(error, (StoreTrouble, DBAPIError, NoConnectionFree))
 
 
 def _whole(body: bytes, headers: Headers) -> Answer:

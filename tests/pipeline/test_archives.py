@@ -133,6 +133,13 @@ async def test_a_story_that_cannot_be_written_is_left_out(db: Database, press: P
     assert titles(await read(archives, "2026-10")) == ["Berita 3", "Berita 2"]
 
 
+async def test_a_feed_with_the_longest_name_has_archives_too(db: Database, tmp_path: Path) -> None:
+    feed = make_feed(name="n" * 40)
+    archives = await three_months(db, make_press(tmp_path, feed))
+
+    assert await archives.document(feed, "2026-10", now=NOW) is not None
+
+
 async def test_a_damaged_archive_is_made_again(db: Database, press: Press) -> None:
     archives = await three_months(db, press)
     whole = await read(archives, "2026-10")

@@ -16,8 +16,16 @@ from syndicate.domain.selection import Selection
 from syndicate.formats import FORMATS
 from syndicate.formats.rss import Rss
 from syndicate.pipeline.printing import Printer, keep_files
-from syndicate.pipeline.publish import STALE, Press, PublishReport, ask_for_publishing, publish_feeds
-from syndicate.store import feeds, files, jobs
+from syndicate.pipeline.publish import (
+    CURSOR,
+    STALE,
+    Press,
+    PublishReport,
+    _publish_span,
+    ask_for_publishing,
+    publish_feeds,
+)
+from syndicate.store import changes, feeds, files, jobs
 from syndicate.store.db import Database
 from tests.factories import NOW, SITE, make_content, make_feed
 from tests.formats.rules import by_the_rules
@@ -185,6 +193,32 @@ async def test_t01_for_30_days_more_a_tombstone_stands_for_a_withdrawn_story_tha
         shown.append(deleted(press))
 
     assert shown == [[], [story.public_id], [story.public_id], []]
+
+
+async def test_a_feed_that_is_busy_all_the_time_is_looked_through_all_the_same(db: Database, press: Press) -> None:
+    (story,) = await publish(db, 1)
+    await revise(db, 1, ChangeKind.WITHDRAWN)
+    for number in range(2, 42):
+        await publish(db, number)
+        await printed(db, press, now=NOW + timedelta(hours=19 * number))
+
+    assert deleted(press) == [story.public_id]
+
+
+async def test_who_was_overtaken_by_another_publisher_writes_nothing(db: Database, press: Press) -> None:
+    await publish(db, 1)
+    await publish_feeds(db, press, now=NOW)
+    await revise(db, 1, title="Lama")
+    async with db.read() as connection:
+        head = await changes.head(connection)
+        place = await changes.cursor(connection, CURSOR) or 0
+    await revise(db, 1, title="Baru")
+    await publish_feeds(db, press, now=NOW)
+    report = PublishReport()
+    reached = await _publish_span(db, press, set(), report, after=place, upto=head, now=NOW)
+    await printed(db, press)
+
+    assert (reached, report.feeds, titles(press)) == (head, [], ["Baru"])
 
 
 async def test_t04_a_story_that_comes_back_has_no_tombstone_any_more(db: Database, press: Press) -> None:

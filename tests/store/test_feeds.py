@@ -57,10 +57,10 @@ async def test_a_fragment_is_of_one_version_in_one_flavour(db: Database) -> None
         newer = replace(fragment, seq=story.seq + 1)
         await feeds.keep_fragments(connection, [fragment, newer])
         await feeds.keep_fragments(connection, [fragment])
-        assert await feeds.kept_fragments(connection, "rss-1", {story.id: story.seq}) == [fragment]
+        assert await feeds.kept_fragments(connection, "rss-1", [(story.id, story.seq)]) == [fragment]
         assert await feeds.have_fragments(connection, {story.id: newer.seq}) == {("rss-1", story.id)}
         assert await feeds.have_fragments(connection, {story.id: 99}) == set()
-        assert await feeds.kept_fragments(connection, "rss-2", {story.id: story.seq}) == []
+        assert await feeds.kept_fragments(connection, "rss-2", [(story.id, story.seq)]) == []
 
 
 def key(fragment: Fragment) -> tuple[str, int]:
@@ -71,14 +71,14 @@ async def test_fragments_of_earlier_versions_and_releases_are_dropped(db: Databa
     async with db.write() as connection:
         one, two = await add_article(connection, make_article(1)), await add_article(connection, make_article(2))
         old = Fragment(flavour="rss-1", article_id=one.id, seq=one.seq, body=b"<item/>", squeezed=b"\x00")
-        new, other = replace(old, seq=99), replace(old, article_id=two.id)
+        new, other = replace(old, seq=99), replace(old, article_id=two.id, seq=two.seq)
         await feeds.keep_fragments(connection, [old, new, other, replace(old, flavour="rss-0")])
         await feeds.drop_old_fragments(connection, [one.id])
         await feeds.drop_other_flavours(connection, ["rss-1"])
         kept = [
-            await feeds.kept_fragments(connection, "rss-1", {one.id: seq, two.id: one.seq}) for seq in (one.seq, 99)
+            await feeds.kept_fragments(connection, "rss-1", [(one.id, seq), (two.id, two.seq)]) for seq in (one.seq, 99)
         ]
-        earlier = await feeds.kept_fragments(connection, "rss-0", {one.id: one.seq})
+        earlier = await feeds.kept_fragments(connection, "rss-0", [(one.id, one.seq)])
 
     assert ([sorted(map(key, found)) for found in kept], earlier) == (
         [[key(other)], sorted(map(key, (new, other)))],

@@ -61,7 +61,7 @@ def test_a_failed_write_leaves_the_former_document(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../x.rss", "x", "X.rss", "x.rss\n", "", ".rss", "a/b.rss", "x.rss.doc", "a" * 41 + ".rss"]
+    "name", ["../x.rss", "x", "X.rss", "x.rss\n", "", ".rss", "a/b.rss", "x.rss.doc", "a" * 49 + ".rss"]
 )
 def test_a_name_that_is_no_feed_document_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="is not the name of a feed document"):

@@ -18,12 +18,14 @@ from lxml import etree
 from syndicate.domain.article import Article, content_hash
 from syndicate.domain.change import ChangeKind
 from syndicate.domain.feed import Site
+from syndicate.formats import FORMATS
 from syndicate.formats.rss import Rss
 from syndicate.pipeline.printing import Printer, keep_files
 from syndicate.pipeline.publish import Press, publish_feeds
 from syndicate.store import articles, changes, files
 from syndicate.store.db import Database
-from tests.factories import add_article, make_article
+from syndicate.web.shelf import Shelf
+from tests.factories import SITE, add_article, make_article, make_feed
 from tests.web.paper import BEGIN, PATIENCE, Paper, eventually, running
 
 PATHS = tuple(f"/feeds/terkini.{ending}" for ending in ("rss", "atom", "json"))
@@ -200,6 +202,26 @@ async def test_r07_a_disk_that_is_full_leaves_the_former_document(tmp_path: Path
         files.write_document(tmp_path, replace(old, etag="b", plain=b"<rss>" + b" " * 4_000 + b"</rss>"))
 
     assert files.read_document(tmp_path, "terkini.rss") == old
+
+
+def test_what_was_kept_for_partners_is_not_shown_to_all_when_their_feed_becomes_public(tmp_path: Path) -> None:
+    feeds = make_feed(name="mitra"), make_feed()
+    press = Press(site=SITE, feeds=feeds, formats=tuple(FORMATS.values()), folder=tmp_path)
+    for name, private in (("mitra.rss", True), ("terkini.rss", False)):
+        document = files.Document(
+            name=name,
+            media_type="application/rss+xml",
+            etag="a",
+            last_modified=1,
+            private=private,
+            plain=b"<rss/>",
+            gzipped=b"",
+        )
+        files.write_document(tmp_path, document)
+    shelf = Shelf(press, now=BEGIN)
+    shelf.take_files()
+
+    assert shelf.public.keys() == {"/feeds.opml", "/feeds/terkini.rss"}
 
 
 @contextmanager
