@@ -48,11 +48,12 @@ async def main(config: Path) -> None:
 
 
 async def _serve(app: App, statements: Statements) -> None:
-    prepared, statements.number = statements.number, 0
     stop = asyncio.Event()
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
 
     def started(address: str) -> None:
+        """Requests are taken from now on, and the documents were read from the database for them."""
+        prepared, statements.number = statements.number, 0
         _say(address=address, prepared=prepared)
 
     serving = asyncio.create_task(serve_on(listener, app, started=started, stop=stop))

@@ -73,6 +73,7 @@ async def serve_on(
     """
     site = open_site(app)
     await asyncio.to_thread(site.shelf.take_files)
+    app.db.feeds_published.clear()  # what was published before is among the first news
     if not await site.shelf.take_news(app.db):
         app.db.feeds_published.set()  # asked again until it can be read
     host, port = listener.getsockname()[:2]
