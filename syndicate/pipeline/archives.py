@@ -86,6 +86,8 @@ class Archives:
             async with self._db.read() as connection:
                 kept = await feeds.kept_fragments(connection, flavour, [(one, month.seqs[one]) for one in ids])
                 found = await articles.by_ids(connection, ids)
+            if any(found[one].seq != month.seqs[one] for one in ids):
+                raise StoreTrouble("a story of this archive was changed while it was read; ask for it again")
             bodies = {fragment.article_id: fragment.body for fragment in kept}
             in_order = [found[identifier] for identifier in ids]
             written = await asyncio.to_thread(_written, in_order, bodies, self._press.site)

@@ -36,6 +36,7 @@ from syndicate.store.db import Database
 from syndicate.store.feeds import FeedState, Fragment, Manifest, Quarantined
 
 CURSOR = "publish"
+FRAME = "1"  # raise it when a release writes something else around the entries: ETags and files must not stay the same
 STALE = timedelta(hours=24)  # then a feed is looked through again: corrections leave it after 30 days
 _PAGE = 200  # articles read at once when a feed is rebuilt
 _SPAN = 200  # changes taken up in one transaction
@@ -80,7 +81,7 @@ class Press:
 
     def _shape(self, feed: Feed) -> str:
         flavours = [kept_flavour(one, self.site) for one in self.formats_of(feed)]
-        return digest([_plain(asdict(feed)), _plain(asdict(self.site)), *flavours])
+        return digest([FRAME, _plain(asdict(feed)), _plain(asdict(self.site)), *flavours])
 
 
 @dataclass(frozen=True, kw_only=True)

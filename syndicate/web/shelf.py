@@ -122,6 +122,18 @@ def answer(status: int, headers: Headers, body: bytes = b"") -> Answer:
     return Answer(start=start, body={"type": "http.response.body", "body": body})
 
 
+def document_of(plain: bytes, *, name: str, media_type: str, changed: datetime) -> Document:
+    """Bytes that no manifest stands for: their ETag is their own digest."""
+    return Document(
+        name=name,
+        media_type=media_type,
+        etag=hashlib.blake2b(plain, digest_size=16).hexdigest(),
+        last_modified=int(changed.timestamp()),
+        plain=plain,
+        gzipped=gzip.compress(plain, mtime=0),
+    )
+
+
 def respond(served: Served, request: Request, clock: Clock) -> Response:
     """The answer for what stands behind the framework."""
     found = served.answer(request.scope["headers"], clock)
@@ -216,11 +228,4 @@ def _sharing(media_type: str) -> Headers:
 def _directory(site: Site, feeds: Iterable[Feed], *, now: datetime) -> Document:
     """The OPML of the public feeds that come as RSS; it changes only with the configuration."""
     plain = opml.directory(site, [feed for feed in feeds if not feed.partners and "rss" in feed.formats])
-    return Document(
-        name="feeds.opml",
-        media_type=opml.MEDIA_TYPE,
-        etag=hashlib.blake2b(plain, digest_size=16).hexdigest(),
-        last_modified=int(now.timestamp()),
-        plain=plain,
-        gzipped=gzip.compress(plain, mtime=0),
-    )
+    return document_of(plain, name="feeds.opml", media_type=opml.MEDIA_TYPE, changed=now)

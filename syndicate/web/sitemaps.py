@@ -6,8 +6,6 @@ feeds are. All lie at the top: a sitemap may only list what lies beside or below
 """
 
 import asyncio
-import gzip
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,10 +30,9 @@ from syndicate.formats.sitemap import MEDIA_TYPE, MOST_URLS, Page, sitemap, site
 from syndicate.pipeline.compose import edition_url
 from syndicate.store import articles, changes, editions, feeds
 from syndicate.store import sitemap as listing
-from syndicate.store.files import Document
 from syndicate.store.sitemap import Span
 from syndicate.web.pages import Front, missing
-from syndicate.web.shelf import Served, respond
+from syndicate.web.shelf import Served, document_of, respond
 
 _TEXT = "text/plain; charset=utf-8"
 _INDEX_STAYS = timedelta(minutes=1)  # it asks for every month there is
@@ -191,14 +188,7 @@ class Sitemaps:
         return await asyncio.to_thread(lambda: self._served(name, MEDIA_TYPE, write(), changed))
 
     def _served(self, name: str, media_type: str, plain: bytes, changed: datetime) -> Served:
-        document = Document(
-            name=name,
-            media_type=media_type,
-            etag=hashlib.blake2b(plain, digest_size=16).hexdigest(),
-            last_modified=int(changed.timestamp()),
-            plain=plain,
-            gzipped=gzip.compress(plain, mtime=0),
-        )
+        document = document_of(plain, name=name, media_type=media_type, changed=changed)
         return Served(document, f"{self._url}/{name}", private=False)
 
 

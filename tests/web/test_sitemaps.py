@@ -238,6 +238,7 @@ def test_one_address_stands_once_in_the_news(empty_paper: Paper) -> None:
 
 
 def test_n02_of_too_many_the_newest_stay(empty_paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A thousand stories would take a minute to write; the bound is lower, what it does is the same.
     monkeypatch.setattr(sitemaps, "MOST_NEWS", 3)
     monkeypatch.setattr(sitemaps, "_READ_AT_ONCE", 2)
     add(empty_paper, *(own_story(number, BEGIN - timedelta(minutes=number)) for number in range(1, 7)))
