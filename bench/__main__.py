@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import fanout, feeds, mail, memory, once, pages
+from bench import fanout, feeds, mail, memory, once, pages, sending
 from bench.figure import BenchError, Figure, Row, keep, table
 from bench.processes import require
 
@@ -20,6 +20,9 @@ FIGURES: Sequence[Figure] = (
     Figure(name="jail-cost", target="≤ 1", measure=pages.measure_jail, programs={}),
     Figure(name="mime-plain", target="≥ 400", measure=mail.measure_plain, programs={}),
     Figure(name="mime-dkim", target="≥ 20", measure=mail.measure_dkim, programs={}),
+    Figure(name="smtp-20k", target="≥ 0.6", measure=sending.measure_20k, programs=sending.PROGRAMS),
+    Figure(name="smtp-60k", target="≥ 0.6", measure=sending.measure_60k, programs=sending.PROGRAMS),
+    Figure(name="smtp-vs-aiosmtplib", target="≥ 6", measure=sending.measure_aiosmtplib, programs=sending.PROGRAMS),
 )
 
 

@@ -28,9 +28,10 @@ from syndicate.net.client import Client
 from syndicate.net.guard import Allowed
 from syndicate.net.polite import Politeness
 from syndicate.pipeline.compose import Studio
-from syndicate.pipeline.dispatch import Dispatcher, Postroom, Revocations
+from syndicate.pipeline.dispatch import Dispatcher
 from syndicate.pipeline.notify import Courier
 from syndicate.pipeline.pictures import Album
+from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.publish import Press
 from syndicate.pipeline.reconcile import Exit
 from syndicate.ports import Clock, Source

@@ -241,12 +241,14 @@ class ScriptedMailer:
         self.answers = {recipient: deque(outcomes) for recipient, outcomes in (answers or {}).items()}
         self.sent: list[Mail] = []
         self.on_enter: Callable[[Sequence[Mail]], Awaitable[None]] = _nothing
+        self.on_mail: Callable[[Mail], Awaitable[None]] = _nothing
 
     async def send(
         self, mails: Sequence[Mail], *, may_send: Callable[[int], bool]
     ) -> AsyncIterator[tuple[int, Outcome | None]]:
         await self.on_enter(mails)
         for mail in mails:
+            await self.on_mail(mail)
             INBOX.take(mail.sender, mail.recipient, mail.content)
             yield mail.delivery, self._answer(mail) if may_send(mail.delivery) else None
 

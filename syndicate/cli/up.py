@@ -1,6 +1,7 @@
 """`syndicate up`: everything in one process, until it is told to stop."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,11 +20,20 @@ def up(context: typer.Context) -> None:
     from syndicate.cli.running import open_and_run
 
     settings = settings_of(context, prepare=True)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    spare_collector()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(open_and_run(settings))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def spare_collector() -> None:
+    """Keeps the garbage collector from what is loaded by now, for that lives as long as the process, and has it look
+    less often: Python's default is once in 700 new objects, which takes a tenth of the time of a busy sender."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where there is one: half the cost of serving a feed."""
     with suppress(ImportError):
         import uvloop

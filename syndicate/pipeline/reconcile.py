@@ -19,8 +19,9 @@ from syndicate.domain.edition import Edition, EditionState
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.token import Keyring, Purpose, delivery_name, name_number, read_token
 from syndicate.errors import Refused
-from syndicate.pipeline.dispatch import Postroom, Revocations, close_edition
+from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import ask_for_mailing
+from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.ports import Clock, Evidence
 from syndicate.store import audience, editions, fence, ledger, partners
 from syndicate.store.db import Database

@@ -13,7 +13,7 @@ from syndicate.domain.delivery import Outcome
 from syndicate.domain.edition import Edition
 from syndicate.errors import Refused
 from syndicate.pipeline.compose import edition_url
-from syndicate.pipeline.dispatch import Postroom, encode
+from syndicate.pipeline.postroom import Postroom, encode
 from syndicate.ports import Mail
 from syndicate.store.audience import suppression
 from syndicate.store.db import Database

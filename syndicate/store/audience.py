@@ -190,5 +190,12 @@ def _one(newsletter: str, subscriber_id: int) -> Any:
 
 
 def _person(row: Row[Any]) -> Subscriber:
-    data = row._asdict()
-    return Subscriber(**{k: v for k, v in data.items() if k not in ("folded", "digest")})
+    return Subscriber(
+        id=row.id,
+        address=row.address,
+        name=row.name,
+        language=row.language,
+        timezone=row.timezone,
+        generation=row.generation,
+        created_at=row.created_at,
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.store.db import insert_new, upsert
+from syndicate.store.db import insert_new, rows_of, upsert
 from syndicate.store.files import write_whole
 from syndicate.store.tables import deliveries, editions, fences, holds, subscribers
 
@@ -26,6 +26,11 @@ _SKIP_SQLITE = (  # the table of AUTOINCREMENT; a table that never had a row isn
 )
 _SKIP_POSTGRES = (
     "SELECT setval(pg_get_serial_sequence(:name, 'id'), nextval(pg_get_serial_sequence(:name, 'id')) + :by)",
+)
+
+_BY_ONE = text(
+    "INSERT INTO fences (install, value) VALUES (:install, :least) ON CONFLICT (install) DO UPDATE "
+    "SET value = CASE WHEN fences.value < excluded.value THEN excluded.value ELSE fences.value + 1 END RETURNING value"
 )
 
 
@@ -65,6 +70,12 @@ async def value(connection: AsyncConnection, install: str) -> int:
 async def raise_value(connection: AsyncConnection, install: str, number: int) -> None:
     """Raises the database's fence, in the transaction that marks deliveries as `sending`."""
     await upsert(connection, fences, {"install": install}, {"value": number})
+
+
+async def raise_by_one(connection: AsyncConnection, install: str, *, least: int) -> int:
+    """The same by one step, or to `least` where that is more. Returns the database's fence then."""
+    ((value,),) = await rows_of(connection, _BY_ONE, {"install": install, "least": least})
+    return int(value)
 
 
 async def hold(connection: AsyncConnection, name: str, why: str, *, now: datetime) -> None:

@@ -5,29 +5,24 @@ Each step moves the edition's kept books in the same transaction.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, text, true, update
+from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, or_, select, true, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber, SubscriptionState
 from syndicate.domain.delivery import Exclusion, Happening, Standing, State, origins, step
 from syndicate.domain.edition import EditionState
-from syndicate.store.audience import by_numbers
+from syndicate.store import ledger_sql
+from syndicate.store.db import records, rows_of
 from syndicate.store.editions import OPEN_STATES
 from syndicate.store.sets import among
-from syndicate.store.tables import (
-    deliveries,
-    edition_books,
-    editions,
-    holds,
-    subscribers,
-    subscriptions,
-    suppressions,
-)
+from syndicate.store.tables import deliveries, editions, from_instant, holds, subscribers, subscriptions, suppressions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +34,13 @@ class Claimed:
     subscriber: Subscriber
     standing: Standing
 
+    @property
+    def marked(self) -> Standing:
+        """Where it stands once it is marked."""
+        return Standing(state=State.SENDING, attempt=self.standing.attempt, first_due=self.standing.first_due)
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Settled:
     """What became of a delivery."""
 
@@ -75,41 +75,59 @@ async def claim(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = update(deliveries).where(deliveries.c.id.in_(picked.scalar_subquery()))
-    rows = await connection.execute(
-        taken.values(state=State.CLAIMED.value, owner=owner).returning(
-            *(deliveries.c.id, deliveries.c.subscriber_id, deliveries.c.attempt, deliveries.c.first_due)
-        )
-    )
-    found = sorted(rows.all())
+    ids = [number for (number,) in await records(connection, picked)]
+    mine = among(connection, deliveries.c.id, ids)
+    await connection.execute(update(deliveries).where(mine).values(state=State.CLAIMED.value, owner=owner))
     released = await connection.scalar(select(editions.c.released_at).where(editions.c.id == edition_id))
-    people = await by_numbers(connection, [row.subscriber_id for row in found])
-    await _erased(connection, [row.id for row in found if row.subscriber_id not in people], owner=owner, now=now)
-    return [
-        Claimed(
-            id=row.id,
-            edition_id=edition_id,
-            subscriber=people[row.subscriber_id],
-            standing=Standing(
-                state=State.CLAIMED, attempt=row.attempt, first_due=max(row.first_due, released or row.first_due)
-            ),
-        )
-        for row in found
-        if row.subscriber_id in people
-    ]
+    rows = await records(connection, _FOR_WHOM.where(mine))
+    claimed = [_claimed(edition_id, row, released) for row in sorted(rows, key=itemgetter(0))]
+    await _erased(connection, sorted({*ids}.difference(one.id for one in claimed)), owner=owner, now=now)
+    return claimed
+
+
+_FOR_WHOM = select(
+    *(deliveries.c.id, deliveries.c.attempt, type_coerce(deliveries.c.first_due, BigInteger)),
+    *(subscribers.c.id, subscribers.c.address, subscribers.c.name, subscribers.c.language, subscribers.c.timezone),
+    *(subscribers.c.generation, type_coerce(subscribers.c.created_at, BigInteger)),
+).join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+
+
+def _claimed(edition_id: int, row: Sequence[Any], released: datetime | None) -> Claimed:
+    number, attempt, due, person, address, name, language, timezone, generation, created = row
+    first_due = from_instant(due)
+    return Claimed(
+        id=number,
+        edition_id=edition_id,
+        subscriber=Subscriber(
+            id=person,
+            address=address,
+            name=name,
+            language=language,
+            timezone=timezone,
+            generation=generation,
+            created_at=from_instant(created),
+        ),
+        standing=Standing(state=State.CLAIMED, attempt=attempt, first_due=max(first_due, released or first_due)),
+    )
 
 
 async def mark(connection: AsyncConnection, ids: Sequence[int], *, owner: str, now: datetime) -> set[int]:
     """The last check before the wire: `claimed → sending` for those that still may be sent, all in one statement.
 
+    (In two on SQLite, where nobody else writes during a transaction that writes.)
     May be sent: held by `owner`, subscription active, address not suppressed, edition frozen, no hold. Whoever has
     left meanwhile becomes `excluded` with the reason; the rest goes back to `due`. Returns the marked ids.
     """
-    mine = and_(among(connection, deliveries.c.id, ids), _in_state(Happening.MARK), deliveries.c.owner == owner)
-    may = and_(_subscribed(), ~_suppressed(), _edition_is(EditionState.FROZEN), ~exists(select(holds.c.name)))
-    marked = update(deliveries).where(mine, may).values(state=State.SENDING.value).returning(deliveries.c.id)
-    sending = {row.id for row in await connection.execute(marked)}
+    states = {"owner": owner, **ledger_sql.MARK_STATES}
+    if connection.dialect.name == "sqlite":
+        ((ready,),) = await rows_of(connection, ledger_sql.MARKABLE_SQLITE, {"ids": json.dumps(list(ids)), **states})
+        await rows_of(connection, ledger_sql.MARK_SQLITE, {"ids": ready, **states})
+        sending = set(json.loads(ready))
+    else:
+        marked = await rows_of(connection, ledger_sql.MARK_POSTGRES, {"ids": list(ids), **states})
+        sending = {number for (number,) in marked}
     if len(sending) < len(ids):
+        mine = and_(among(connection, deliveries.c.id, ids), _in_state(Happening.MARK), deliveries.c.owner == owner)
         await _exclude(connection, and_(mine, or_(_suppressed(), ~_subscribed())), now=now)
         await connection.execute(update(deliveries).where(mine).values(state=State.DUE.value, owner=""))
     return sending
@@ -117,10 +135,16 @@ async def mark(connection: AsyncConnection, ids: Sequence[int], *, owner: str, n
 
 async def settle(connection: AsyncConnection, settled: Sequence[Settled], *, owner: str, now: datetime) -> None:
     """Writes outcomes down. Rows that `owner` no longer holds stay as they are: somebody declared it dead."""
-    rows = [_outcome_row(one, now) for one in settled]
-    statement = _SETTLE_SQLITE if connection.dialect.name == "sqlite" else _SETTLE_POSTGRES
-    done = await connection.execute(text(statement), {"rows": json.dumps(rows), "owner": owner})
-    await _book(connection, [(row.edition_id, State(row.state)) for row in done])
+    states = {one.id: one.standing.state for one in settled}
+    rows = {"rows": json.dumps([_outcome_row(one, now) for one in settled]), "owner": owner}
+    if connection.dialect.name == "sqlite":
+        held = {"ids": json.dumps(list(states)), "sending": State.SENDING.value, "owner": owner}
+        ((found,),) = await rows_of(connection, ledger_sql.HELD_SQLITE, held)
+        done = json.loads(found)
+        await rows_of(connection, ledger_sql.SETTLE_SQLITE, rows)
+    else:
+        done = await rows_of(connection, ledger_sql.SETTLE_POSTGRES, rows)
+    await _book(connection, [(edition_id, states[number]) for number, edition_id in done])
 
 
 async def withhold(connection: AsyncConnection, ids: Sequence[int], *, owner: str, now: datetime) -> None:
@@ -194,7 +218,7 @@ async def resolve(connection: AsyncConnection, edition_id: int, proven: Mapping[
     values = {"state": step(State.UNCERTAIN, Happening.PROVE_SENT).value, "code": "evidence", "text": ""}
     here = and_(among(connection, deliveries.c.id, taken), _in_state(Happening.PROVE_SENT))
     done = await connection.execute(update(deliveries).where(here).values(**values, settled_at=now))
-    await _shift(connection, edition_id, out_of="uncertain", into="accepted", by=done.rowcount)
+    await _move(connection, edition_id, uncertain=-done.rowcount, accepted=done.rowcount)
     await _send_again(connection, edition_id, among(connection, deliveries.c.id, lost), Happening.PROVE_UNSENT, now=now)
 
 
@@ -249,7 +273,7 @@ async def _send_again(
     here = and_(deliveries.c.edition_id == edition_id, deliveries.c.state == State.UNCERTAIN.value, which)
     values = {"state": step(State.UNCERTAIN, happening).value, "first_due": now, "not_before": None, "attempt": 0}
     done = await connection.execute(update(deliveries).where(here).values(**values, settled_at=None))
-    await _shift(connection, edition_id, out_of="uncertain", into="open", by=done.rowcount)
+    await _move(connection, edition_id, uncertain=-done.rowcount, open=done.rowcount)
     return done.rowcount
 
 
@@ -273,19 +297,20 @@ async def _exclude(
 
 async def _book(connection: AsyncConnection, settled: Iterable[tuple[int, State]]) -> None:
     """Moves the kept counts of each edition from `open` to where its deliveries went."""
-    moved: dict[tuple[int, State], int] = {}
-    for key in settled:
-        moved[key] = moved.get(key, 0) + 1
-    for (edition_id, state), count in moved.items():
+    moved: dict[int, Counter[str]] = {}
+    for edition_id, state in settled:
         if state is not State.DEFERRED:
-            await _shift(connection, edition_id, out_of="open", into=state.value, by=count)
+            moved.setdefault(edition_id, Counter()).update((state.value, "open"))
+    for edition_id, counts in sorted(moved.items()):  # in order, so that no two workers wait for each other's rows
+        await _move(connection, edition_id, **{**counts, "open": -counts["open"]})
 
 
-async def _shift(connection: AsyncConnection, edition_id: int, *, out_of: str, into: str, by: int) -> None:
-    if by:
-        columns = edition_books.c
-        values = {out_of: columns[out_of] - by, into: columns[into] + by}
-        await connection.execute(update(edition_books).where(columns.edition_id == edition_id).values(**values))
+async def _move(connection: AsyncConnection, edition_id: int, **by: int) -> None:
+    """Adds to the kept counts of an edition."""
+    if any(by.values()):
+        await rows_of(
+            connection, ledger_sql.MOVE, {"edition_id": edition_id, **dict.fromkeys(ledger_sql.COUNTS, 0), **by}
+        )
 
 
 def _outcome_row(one: Settled, now: datetime) -> dict[str, Any]:
@@ -302,23 +327,3 @@ def _outcome_row(one: Settled, now: datetime) -> dict[str, Any]:
         "ref": standing.provider_ref[:200],
         "settled_at": instant(now, None) if final else None,
     }
-
-
-_SETTLE_SQLITE = """
-UPDATE deliveries SET state = o.state, attempt = o.attempt, not_before = o.not_before, code = o.code, text = o.text,
-  provider_ref = o.ref, settled_at = o.settled_at, owner = ''
-FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.state') AS state,
-  json_extract(value, '$.attempt') AS attempt, json_extract(value, '$.not_before') AS not_before,
-  json_extract(value, '$.code') AS code, json_extract(value, '$.text') AS text, json_extract(value, '$.ref') AS ref,
-  json_extract(value, '$.settled_at') AS settled_at FROM json_each(:rows)) AS o
-WHERE deliveries.id = o.id AND deliveries.state = 'sending' AND deliveries.owner = :owner
-RETURNING deliveries.edition_id, deliveries.state
-"""
-_SETTLE_POSTGRES = """
-UPDATE deliveries SET state = o.state, attempt = o.attempt, not_before = o.not_before, code = o.code, text = o.text,
-  provider_ref = o.ref, settled_at = o.settled_at, owner = ''
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS o(id bigint, state text, attempt int, not_before bigint,
-  code text, text text, ref text, settled_at bigint)
-WHERE deliveries.id = o.id AND deliveries.state = 'sending' AND deliveries.owner = :owner
-RETURNING deliveries.edition_id, deliveries.state
-"""

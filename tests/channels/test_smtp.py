@@ -6,6 +6,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from syndicate.channels.mail.message import Addressee, Letterhead, compile_variant
 from syndicate.channels.mail.smtp import REUSE, SmtpConfig, SmtpMailer, stuffed
 from syndicate.domain.audience import normal_address
 from syndicate.domain.delivery import Outcome, OutcomeKind
@@ -325,6 +327,145 @@ async def test_commands_are_said_at_once_only_to_a_relay_that_offers_it(pipelini
     assert (outcome.kind, outcome.code) == (OutcomeKind.DEFERRED, "421 4.3.2")
 
 
+async def test_the_next_envelope_comes_with_a_final_dot_only_where_the_relay_offers_it(pipelining: bool) -> None:
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        writer.write(b"250-relay\r\n250 PIPELINING\r\n" if pipelining else b"250 relay\r\n")
+        for answer in (b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        await reader.readuntil(b"\r\n.\r\n")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE if pipelining else 0.2):  # it must not come, so this can't be awaited
+                said.extend([await reader.readline() for _ in range(3)])
+        writer.write(b"550 5.7.1 no\r\n")
+        writer.close()
+
+    said: list[bytes] = []
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    async with server:
+        mailer = SmtpMailer(config(server.sockets[0].getsockname()[1], host="127.0.0.1"))
+        call = mailer.send([make_mail(1), make_mail(2)], may_send=lambda _: True)
+        _, outcome = await anext(call)
+        await call.aclose()  # type: ignore[attr-defined]
+        await mailer.aclose()
+
+    assert [line[:4] for line in said] == ([b"MAIL", b"RCPT", b"DATA"] if pipelining else [])
+    assert outcome is not None
+    assert (outcome.kind, outcome.code) == (OutcomeKind.REFUSED, "550 5.7.1")
+
+
+async def test_whoever_leaves_between_the_announcement_and_the_message_gets_nothing(pipelining: bool) -> None:
+    async with SmtpSink() as sink:
+        mailer = SmtpMailer(config(sink.port))
+        mails = [make_mail(1), make_mail(2), make_mail(3)]
+        pairs = await send_all(mailer, mails, may_send=lambda delivery: delivery != 2 or not sink.messages)
+        await mailer.aclose()
+
+    assert [(delivery, outcome is None) for delivery, outcome in pairs] == [(1, False), (2, True), (3, False)]
+    assert [taken.recipients for taken in sink.messages] == [("reader1@x.test",), ("reader3@x.test",)]
+    assert sink.connections == (2 if pipelining else 1)
+
+
+async def test_a_large_message_goes_out_between_small_ones() -> None:
+    large = b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n" * 200_000
+    async with SmtpSink() as sink:
+        mailer = SmtpMailer(config(sink.port))
+        pairs = await send_all(mailer, [make_mail(1), make_mail(2, content=large), make_mail(3)])
+        await mailer.aclose()
+
+    assert [outcome.kind.value for _, outcome in pairs if outcome] == ["accepted"] * 3
+    assert [taken.content for taken in sink.messages] == [CONTENT, large, CONTENT]
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "TLS"])
+async def test_an_answer_in_the_middle_of_a_large_message_is_not_believed(
+    server_tls: ssl.SSLContext, ca_file: str, encrypted: bool
+) -> None:
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        for answer in (
+            b"250 relay\r\n",
+            b"250 ok\r\n",
+            b"250 ok\r\n",
+            b"354 go on\r\n",
+            b"250 2.0.0 taken already\r\n",
+        ):
+            await reader.readline()
+            writer.write(answer)
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1 << 20):
+                pass
+        writer.close()
+        ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(relay, "127.0.0.1", 0, ssl=server_tls if encrypted else None)
+    way = {"tls": "tls", "ca_file": ca_file} if encrypted else {"host": "127.0.0.1"}
+    async with server:
+        mailer = SmtpMailer(config(server.sockets[0].getsockname()[1], **way))
+        outcome = await send_one(mailer, make_mail(content=b"Subject: x\r\n\r\n" + b"y" * 30 * 1024 * 1024))
+        await asyncio.wait_for(ended.wait(), PATIENCE)
+
+    assert outcome.kind is OutcomeKind.DEFERRED
+
+
+def flaky_relay(after_the_first: bytes, *, at_ehlo: Callable[[int], None], taken: list[bytes]) -> Any:
+    """Takes one message a connection, says `after_the_first` behind its answer to the first, and hangs up."""
+    greeted = 0
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal greeted
+        greeted += 1
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        at_ehlo(greeted)
+        writer.write(b"250-relay\r\n250 PIPELINING\r\n")
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            for answer in (b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
+                await reader.readuntil(b"\n")
+                writer.write(answer)
+            message = await reader.readuntil(b"\r\n.\r\n")
+            taken.append(message)
+            writer.write(b"250 ok\r\n" + (after_the_first if greeted == 1 else b""))
+        writer.close()
+
+    return relay
+
+
+async def test_who_leaves_while_a_lost_connection_is_made_anew_gets_nothing() -> None:
+    left: set[int] = set()
+
+    def leave(greeted: int) -> None:
+        if greeted == 2:
+            left.add(2)
+
+    taken: list[bytes] = []
+    server = await asyncio.start_server(flaky_relay(b"", at_ehlo=leave, taken=taken), "127.0.0.1", 0)
+    async with server:
+        mailer = SmtpMailer(config(server.sockets[0].getsockname()[1], host="127.0.0.1"))
+        mails = [make_mail(1), make_mail(2)]
+        pairs = await send_all(mailer, mails, may_send=lambda delivery: delivery not in left)
+        await mailer.aclose()
+
+    assert [(delivery, outcome is None) for delivery, outcome in pairs] == [(1, False), (2, True)]
+    assert len(taken) == 1
+
+
+async def test_a_relay_that_hangs_up_behind_its_answer_means_nobody_in_particular() -> None:
+    taken: list[bytes] = []
+    bye = b"421 4.3.2 bye\r\n"
+    server = await asyncio.start_server(flaky_relay(bye, at_ehlo=lambda _: None, taken=taken), "127.0.0.1", 0)
+    async with server:
+        mailer = SmtpMailer(config(server.sockets[0].getsockname()[1], host="127.0.0.1"))
+        pairs = await send_all(mailer, [make_mail(1), make_mail(2)])
+        await mailer.aclose()
+
+    assert [outcome.kind.value for _, outcome in pairs if outcome] == ["accepted", "accepted"]
+    assert len(taken) == 2
+
+
 async def test_a_relay_that_grants_data_after_a_refusal_gets_no_message() -> None:
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hi\r\n")
@@ -634,6 +775,20 @@ async def test_the_naive_way_is_smuggled_through_a_lenient_relay() -> None:
         writer.close()
 
     assert sink.messages[1].sender == "q@q.test"
+
+
+@pytest.mark.parametrize("value", [".", "..x", "\r\n.\r\n", "x" * 75 + ".", "a\n.b", "é" * 40 + "." * 80])
+def test_what_the_splice_writes_needs_no_stuffing(value: str) -> None:
+    """So a mail that says it is clean goes over the wire as it is."""
+    head = Letterhead(from_name=value, from_address="a@x.test", date=datetime(2026, 11, 24, tzinfo=UTC))
+    hole = "q" * 16 + "-name-"
+    html, plain = f"<p>{value}</p>{hole}", f"{value}\n{value}\n{hole}\n.\n"
+    variant = compile_variant(letterhead=head, subject=value, html=html, text=plain, mark="q" * 16)
+    person = Addressee(address="b@x.test", name=value, message_id=".x@x.test", unsubscribe_url="https://x.test/.")
+
+    message = variant.message(person, {"name": value})
+
+    assert stuffed(message) == message
 
 
 def test_stuffing_leaves_a_clean_message_alone() -> None:

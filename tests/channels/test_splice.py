@@ -23,8 +23,8 @@ from syndicate.channels.mail.headers import one_line
 from syndicate.channels.mail.message import Addressee, Letterhead, compile_variant
 from syndicate.domain.audience import Subscriber
 from syndicate.domain.token import Purpose, read_token
-from syndicate.pipeline.dispatch import Letter as EditionLetter
-from syndicate.pipeline.dispatch import Postroom, Revocations, write_mail
+from syndicate.pipeline.postroom import Letter as EditionLetter
+from syndicate.pipeline.postroom import Postroom, Revocations, write_mail
 from tests.channels.mail_rules import Letter, broken_rules, mixed_up
 from tests.factories import NOW, RING, SITE, SetClock, make_edition, make_newsletter
 

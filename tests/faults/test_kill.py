@@ -15,24 +15,29 @@ AT_MOST_IN_DOUBT = 8 * CONNECTIONS  # a kill
 
 # (system call, which of them). Threads count for themselves, so high numbers are reached by the busiest one only.
 MAILDIR_POINTS = [
-    *[("fdatasync", n) for n in (1, 3, 6, 10, 15, 20, 24, 28, 31, 34, 37, 40, 43)],
-    *[("fsync", n) for n in (1, 4, 9, 20, 40, 70)],
+    *[("fdatasync", n) for n in (1, 3, 6, 10, 15, 20, 23, 26, 29, 32, 35, 38)],
+    *[("fsync", n) for n in (1, 9, 20, 40, 70, 130)],
     *[("rename", n) for n in (1, 3, 5, 12, 33, 60)],
 ]
 SMTP_POINTS = [
-    *[("fdatasync", n) for n in (20, 30, 36, 40, 44, 48, 52, 58)],
-    *[("sendto", n) for n in (150, 400, 700, 1000, 1300, 1700)],
-    *[("recvfrom", n) for n in (300, 900, 1500, 2100)],
+    *[("fdatasync", n) for n in (20, 24, 30, 38, 46, 54, 62, 72)],
+    *[("sendto", n) for n in (150, 300, 500, 700, 900, 1100)],
+    *[("recvfrom", n) for n in (400, 900, 1300, 1800)],
+]
+PIPELINED_SMTP_POINTS = [
+    *[("fdatasync", n) for n in (26, 45, 65)],
+    *[("sendto", n) for n in (250, 290, 330)],
+    *[("recvfrom", n) for n in (800, 950, 1080)],
 ]
 POSTGRES_MAILDIR_POINTS = [
     *[("fsync", n) for n in (6, 30)],
     *[("rename", n) for n in (5, 40)],
-    *[("sendto", n) for n in (120, 400, 550)],
-    *[("recvfrom", n) for n in (300, 500)],
+    *[("sendto", n) for n in (120, 460, 500)],
+    *[("recvfrom", n) for n in (300, 470, 550)],
 ]
 POSTGRES_SMTP_POINTS = [
-    *[("sendto", n) for n in (200, 600, 900, 1300, 1700)],
-    *[("recvfrom", n) for n in (400, 1300, 2200)],
+    *[("sendto", n) for n in (200, 600, 1000, 1400, 1750)],
+    *[("recvfrom", n) for n in (400, 1100, 1700)],
 ]
 MANY = [(call, n) for call in ("fdatasync", "fsync", "rename", "sendto", "recvfrom") for n in range(1, 120, 4)]
 
@@ -124,6 +129,14 @@ async def test_a_kill_on_postgres_settles_every_doubt_by_looking(
 async def test_a_kill_leaves_at_most_what_was_on_the_wire_in_doubt(
     tmp_path: Path, sqlite_store: str, point: tuple[str, int]
 ) -> None:
+    await smtp_survives(tmp_path / "project", sqlite_store, point, Behaviour(drop_after_body=97))
+
+
+@pytest.mark.parametrize("point", PIPELINED_SMTP_POINTS, ids=case_id)
+async def test_a_kill_while_envelopes_are_announced_leaves_no_more_in_doubt(
+    tmp_path: Path, sqlite_store: str, point: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Behaviour, "pipelining", True)
     await smtp_survives(tmp_path / "project", sqlite_store, point, Behaviour(drop_after_body=97))
 
 

@@ -8,8 +8,9 @@ from syndicate.domain.edition import Edition
 from syndicate.domain.partner import Endpoint
 from syndicate.domain.slot import Slot
 from syndicate.pipeline.compose import Studio, compose_edition, know_newsletters
-from syndicate.pipeline.dispatch import Dispatcher, DispatchReport, Postroom, Revocations
+from syndicate.pipeline.dispatch import Dispatcher, DispatchReport
 from syndicate.pipeline.enqueue import freeze_edition
+from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.reconcile import Exit
 from syndicate.ports import Mailer
 from syndicate.store import editions

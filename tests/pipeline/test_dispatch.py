@@ -19,9 +19,11 @@ from syndicate.domain.delivery import ACCEPTED, Outcome
 from syndicate.domain.edition import EditionState
 from syndicate.domain.token import Purpose, read_token, read_verp
 from syndicate.errors import StoreTrouble
-from syndicate.pipeline import dispatch
-from syndicate.pipeline.dispatch import GroupCommit, Revocations, close_edition
+from syndicate.pipeline import dispatch, postroom
+from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import hold_edition, release_edition
+from syndicate.pipeline.group_commit import GroupCommit
+from syndicate.pipeline.postroom import Revocations
 from syndicate.pipeline.reconcile import Leaving, leave
 from syndicate.ports import Mail
 from syndicate.store import audience, editions, fence, jobs, ledger
@@ -194,6 +196,40 @@ async def test_a_mail_is_marked_before_it_is_on_the_wire(db: Database, tmp_path:
     assert marked == [{"sending"}]
 
 
+async def test_a_connection_never_has_more_marks_than_one_call_takes(db: Database, tmp_path: Path) -> None:
+    office, mailer = office_of(db, tmp_path)
+    marked: list[int] = []
+
+    async def look(mails: Sequence[Mail]) -> None:
+        async with db.read() as connection:
+            rows = await connection.execute(deliveries.select())
+            marked.append(sum(row.state == "sending" for row in rows))
+
+    mailer.on_enter, mailer.per_call, mailer.connections = look, 2, 1
+    edition = await office.freeze(7)
+    office.dispatcher = dispatch.Dispatcher(db, office.room)
+    await office.send(edition)
+
+    assert marked == [2, 2, 2, 1]
+
+
+async def test_a_clean_stop_gives_back_what_is_not_marked(db: Database, tmp_path: Path) -> None:
+    office, mailer = office_of(db, tmp_path)
+
+    async def stop(mails: Sequence[Mail]) -> None:
+        stopped.drain()
+
+    mailer.on_enter, mailer.per_call, mailer.connections = stop, 2, 1
+    edition = await office.freeze(6)
+    office.dispatcher = stopped = dispatch.Dispatcher(db, office.room)
+    report = await office.send(edition)
+    office.dispatcher = dispatch.Dispatcher(db, office.room)
+    again = await office.send(edition)
+
+    assert (report.sent, report.finished) == ({"accepted": 2}, False)
+    assert (again.sent, again.finished) == ({"accepted": 4}, True)
+
+
 async def test_a_channel_that_breaks_leaves_doubts_and_the_rest_goes_on(db: Database, tmp_path: Path) -> None:
     office, mailer = office_of(db, tmp_path, {1: [RuntimeError("a bug")]})
     mailer.per_call = 3
@@ -212,7 +248,7 @@ async def test_a_name_that_cannot_be_written_is_refused_and_stops_nobody(
 ) -> None:
     office, mailer = office_of(db, tmp_path)
     edition = await office.freeze(3)
-    real = dispatch.write_mail
+    real = postroom.write_mail
 
     def unfit(room: Any, letter: Any, person: Any, *, delivery: int) -> Mail:  # no stored address makes it fail today
         if person.address == address(1):
@@ -440,3 +476,44 @@ async def test_a_caller_that_is_cancelled_takes_nobody_with_it() -> None:
     go_on.set()
 
     assert await asyncio.wait_for(stays, DEADLINE) == 0
+
+
+async def test_what_can_wait_goes_along_with_the_next_commit_that_is_asked_for() -> None:
+    groups: list[list[int]] = []
+
+    async def commit(things: Sequence[int]) -> dict[int, int]:
+        groups.append(list(things))
+        return dict.fromkeys(things, 0)
+
+    together: GroupCommit[int, int] = GroupCommit(commit)
+    await asyncio.wait_for(together.enter(1), DEADLINE)  # nothing was committed lately, so it needn't wait
+    waiting = together.enter(2)
+    await asyncio.sleep(0)
+    alone = groups.copy()
+    await asyncio.wait_for(together.join(3), DEADLINE)
+    last = together.enter(4)
+    together.urge()
+
+    assert await asyncio.wait_for(waiting, DEADLINE) == await asyncio.wait_for(last, DEADLINE) == 0
+    assert alone == [[1]]
+    assert groups == [[1], [2, 3], [4]]
+
+
+async def test_an_outcome_is_written_down_soon_while_the_next_mail_is_stuck(db: Database, tmp_path: Path) -> None:
+    office, mailer = office_of(db, tmp_path)
+    free = asyncio.Event()
+
+    async def hold(mail: Mail) -> None:
+        if mail.recipient == address(1):
+            await free.wait()
+
+    mailer.on_mail = hold
+    edition = await office.freeze(3)
+    sending = asyncio.create_task(office.send(edition))
+    async with asyncio.timeout(DEADLINE):
+        while await office.books(edition) != {"accepted": 1, "open": 2}:  # noqa: ASYNC110 - the database tells
+            await asyncio.sleep(0.005)
+    free.set()
+    await sending
+
+    assert await office.books(edition) == {"accepted": 3}

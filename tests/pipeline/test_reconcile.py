@@ -15,9 +15,10 @@ from syndicate.domain.audience import Subscriber
 from syndicate.domain.edition import Edition, EditionState
 from syndicate.domain.token import Keyring, Purpose, Token, make_token, name_number
 from syndicate.errors import Refused
-from syndicate.pipeline.dispatch import Letter as MailLetter
-from syndicate.pipeline.dispatch import close_edition, encode, unsubscribe_url, write_mail
+from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import cancel_edition, hold_edition
+from syndicate.pipeline.postroom import Letter as MailLetter
+from syndicate.pipeline.postroom import encode, unsubscribe_url, write_mail
 from syndicate.pipeline.reconcile import (
     GAP,
     Leaving,

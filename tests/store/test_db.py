@@ -3,15 +3,20 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.errors import ConfigError, StoreTrouble
 from syndicate.store import changes, jobs
-from syndicate.store.db import Database, insert_new, may_pass, normal_url, upsert
+from syndicate.store.db import Database, insert_new, may_pass, normal_url, rows_of, upsert
+from syndicate.store.schema import migrate
 from syndicate.store.tables import cursors
 from tests.factories import NOW
 
@@ -21,6 +26,20 @@ DEADLINE = 10  # seconds: only to end a hang
 async def place(db: Database, name: str = "a") -> int | None:
     async with db.read() as connection:
         return await changes.cursor(connection, name)
+
+
+def move(name: str, to: int) -> Callable[[AsyncConnection], Awaitable[int]]:
+    async def work(connection: AsyncConnection) -> int:
+        await changes.move_cursor(connection, name, to)
+        return to
+
+    return work
+
+
+async def prepared_sqlite(folder: Path) -> Database:
+    db = Database(f"sqlite:///{folder}/x.db")
+    await migrate(db)
+    return db
 
 
 async def test_a_transaction_that_fails_never_happened(db: Database) -> None:
@@ -122,6 +141,81 @@ async def test_two_processes_can_write_the_same_file(db: Database) -> None:
     assert await place(db) == 2
 
 
+async def test_a_swift_transaction_is_whole_or_never_happened(db: Database) -> None:
+    async def fail(connection: AsyncConnection) -> None:
+        await changes.move_cursor(connection, "a", 2)
+        raise RuntimeError("half way")
+
+    followed: list[str] = []
+    found = await db.write_swiftly(move("a", 1), then=lambda: "followed")
+    with pytest.raises(RuntimeError, match="half way"):
+        await db.write_swiftly(fail, then=lambda: followed.append("no"))
+
+    assert (found, followed, await place(db)) == ((1, "followed"), [], 1)
+
+
+async def test_what_follows_a_swift_commit_sees_it_done(tmp_path: Path) -> None:
+    db = await prepared_sqlite(tmp_path)
+
+    def look() -> int:
+        with closing(sqlite3.connect(tmp_path / "x.db")) as other:
+            ((seq,),) = other.execute("SELECT seq FROM cursors")
+        return int(seq)
+
+    _, seen = await db.write_swiftly(move("a", 1), then=look)
+    await db.aclose()
+
+    assert seen == 1
+
+
+async def test_a_swift_transaction_waits_for_another_process_and_the_event_loop_goes_on(tmp_path: Path) -> None:
+    db = await prepared_sqlite(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.create_task(db.write_swiftly(move("a", 1), then=lambda: None))
+        for _ in range(20):  # the loop is free: each of these is a turn of it
+            await asyncio.sleep(0.001)
+        waits = not writing.done()
+        other.execute("COMMIT")
+        await asyncio.wait_for(writing, DEADLINE)
+    async with db.read() as connection:
+        patience = await connection.scalar(text("PRAGMA busy_timeout"))
+    found = await place(db)
+    await db.aclose()
+
+    assert (waits, found, patience) == (True, 1, 30_000)
+
+
+async def test_a_cancellation_during_a_swift_commit_waits_for_it(db: Database) -> None:
+    def cancel() -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(db.write_swiftly(move("a", 1), then=cancel))
+    await asyncio.wait({task})
+
+    assert await place(db) == 1
+
+
+async def test_trouble_in_a_swift_transaction_is_told_apart_like_any_other(tmp_path: Path) -> None:
+    db = await prepared_sqlite(tmp_path)
+    lost = text("SELECT nothing FROM nowhere")
+    full = text("PRAGMA max_page_count = 1")  # a disk with no room left
+
+    async def fill(connection: AsyncConnection) -> None:
+        await connection.execute(full)
+        for number in range(1000):
+            await changes.move_cursor(connection, f"cursor {number}", number)
+
+    with pytest.raises(DBAPIError) as wrong:
+        await db.write_swiftly(lambda connection: rows_of(connection, lost, {}), then=lambda: None)
+    with pytest.raises(DBAPIError) as crowded:
+        await db.write_swiftly(fill, then=lambda: None)
+    await db.aclose()
+
+    assert (may_pass(wrong.value), may_pass(crowded.value)) == (False, True)
+
+
 async def test_the_relay_is_rung_only_by_a_commit_that_wrote_jobs(db: Database) -> None:
     async with db.write() as connection:
         await changes.move_cursor(connection, "a", 1)
@@ -180,3 +274,21 @@ def test_the_driver_is_ours_and_other_databases_are_refused() -> None:
     assert normal_url("sqlite:///x.db").drivername == "sqlite+aiosqlite"
     with pytest.raises(ConfigError, match="mysql is not a database we know"):
         normal_url("mysql://h/x")
+
+
+async def test_whoever_breaks_a_swift_transaction_off_while_it_waits_leaves_a_good_connection(tmp_path: Path) -> None:
+    """The connection is with the database's thread then, and closing it from here would crash the process."""
+    db = await prepared_sqlite(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as other:
+        for number in range(24):
+            other.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.create_task(db.write_swiftly(move("a", 1_000), then=lambda: None))
+            for _ in range(number % 8):
+                await asyncio.sleep(0.001)  # it comes to its wait, or doesn't: either must be well
+            waiting.cancel()
+            await asyncio.sleep(0.002)
+            other.execute("COMMIT")
+            await asyncio.wait({waiting}, timeout=DEADLINE)
+            await db.write_swiftly(move("b", number), then=lambda: None)
+            assert await place(db, "b") == number
+    await db.aclose()

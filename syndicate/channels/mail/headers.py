@@ -5,8 +5,8 @@ plain ASCII is B-encoded (RFC 2047). Addresses, ids and URLs that don't fit rais
 ends in CRLF.
 """
 
-import base64
 import re
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -116,6 +116,8 @@ def _phrase_field(name: str, display_name: str, tail: str) -> str:
 def _encoded_words(text: str, first: int) -> Sequence[str]:
     """RFC 2047 words, none longer than 75 (the first: `first`) characters, none ending inside a character."""
     room = (min(first, _WORD) - _WORD_FRAME) // 4 * 3  # bytes
+    if len(raw := text.encode()) <= room:
+        return [_encoded_word(raw)]
     words: list[str] = []
     chunk = b""
     for character in text:
@@ -128,4 +130,4 @@ def _encoded_words(text: str, first: int) -> Sequence[str]:
 
 
 def _encoded_word(raw: bytes) -> str:
-    return f"=?utf-8?b?{base64.b64encode(raw).decode()}?="
+    return f"=?utf-8?b?{b2a_base64(raw, newline=False).decode()}?="

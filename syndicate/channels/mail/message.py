@@ -25,7 +25,8 @@ from syndicate.ports import Mail
 _QP_LINE = 75  # characters, and the `=` of a soft break makes 76, RFC 2045 §6.7
 _QP_BYTES = [bytes([byte]) if 32 <= byte <= 126 and byte != 61 else b"=%02X" % byte for byte in range(256)]
 _MARK = re.compile(r"[a-z]{16}")
-_AS_IT_IS = re.compile(r"(?=.{1,75}\Z)(?!\.)[!#-%(-;?-~]+(?: [!#-%(-;?-~]+)*")  # what no encoding changes
+_AS_IT_IS = re.compile(r"(?!\.)[!#-%(-;?-~]+(?: [!#-%(-;?-~]+)*")  # what no encoding changes but for long lines
+_MARKUP = re.compile(r"[&<>\"']")  # what `html.escape` writes otherwise
 _NEWLINE = re.compile(r"\r\n?")
 
 _HOSTILE = (
@@ -96,11 +97,13 @@ class Variant:
     def message(self, addressee: Addressee, values: Mapping[str, str]) -> bytes:
         """The whole message: RFC 5322, 7-bit, CRLF, no line over 76 but for URLs and addresses in the head.
 
+        No line begins with a dot and each ends in CRLF, so DATA can carry it as it is (`Mail.is_clean`).
         Raises KeyError for a hole without a value and ValueError for an address, id or URL that would break a header.
         """
         parts = list(self.pieces)
+        same: dict[str, bytes] = {}  # values that both parts carry alike
         for hole, places in self.holes.items():
-            encoded = _encode_value(values[hole.name], hole)
+            encoded = same.get(hole.name) or _encode_value(values[hole.name], hole, same)
             for place in places:
                 parts[place] = encoded
         own = _own_fields(addressee)
@@ -212,11 +215,15 @@ def _encode_part(
             pieces.append(before + _quoted_printable(stretch) + after)
 
 
-def _encode_value(value: str, hole: Hole) -> bytes:
+def _encode_value(value: str, hole: Hole, same: dict[str, bytes]) -> bytes:
     if _AS_IT_IS.fullmatch(value):
-        return value.encode()
+        same[hole.name] = encoded = _qp_rows(value.encode())
+        return encoded
     clean = headers.one_line(value)
-    return _qp_line((html_escapes.escape(clean) if hole.in_html else clean).encode())
+    if _MARKUP.search(clean):
+        return _qp_line((html_escapes.escape(clean) if hole.in_html else clean).encode())
+    same[hole.name] = encoded = _qp_line(clean.encode())
+    return encoded
 
 
 def _quoted_printable(text: str) -> bytes:
@@ -228,6 +235,12 @@ def _qp_line(raw: bytes) -> bytes:
     line = b"".join(map(_QP_BYTES.__getitem__, raw))
     if line.endswith(b" "):
         line = line[:-1] + b"=20"
+    return _qp_rows(line)
+
+
+def _qp_rows(line: bytes) -> bytes:
+    if len(line) <= _QP_LINE and not line.startswith(b"."):
+        return line
     rows: list[bytes] = []
     place = 0
     while True:

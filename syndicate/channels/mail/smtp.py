@@ -9,9 +9,10 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
+from enum import Enum
 
 from syndicate.channels.mail.message import unfit
-from syndicate.channels.mail.smtp_session import Reply, Session, SmtpConfig, Trouble
+from syndicate.channels.mail.smtp_session import Reply, Session, SmtpConfig, Trouble, joined
 from syndicate.domain.delivery import Outcome, OutcomeKind
 from syndicate.errors import ConfigError
 from syndicate.net import connect
@@ -20,12 +21,22 @@ from syndicate.ports import Mail
 __all__ = ["SmtpConfig", "SmtpMailer"]
 
 REUSE = 100  # messages per connection; many relays hang up after so many
+_AT_ONCE = 65_536  # bytes that a kernel takes together with the final dot; a larger message is watched as it goes
 _OURS = frozenset({503, 530, 535, 538})  # out of turn, or not signed in: says nothing about the recipient
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _EHLO_NAME = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Za-z:.]{2,50}\]")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _QUEUE_ID = re.compile(r"(?:queued as |\bid=|^Ok )<?([A-Za-z0-9.@_-]{4,100})", re.I)
+
+
+class Unheard(Enum):
+    """An envelope that was said in advance came to nothing; of the message nothing was said, so it is said again."""
+
+    UNHEARD = "unheard"
+
+
+UNHEARD = Unheard.UNHEARD
 
 
 class SmtpMailer:
@@ -46,20 +57,19 @@ class SmtpMailer:
         """All over one connection, unless it breaks. If no new one can be had, the rest is deferred at once."""
         line: Session | Outcome | None = None
         try:
-            for mail in mails:
+            for place, mail in enumerate(mails):
                 if why := unfit(mail):
                     yield mail.delivery, Outcome(kind=OutcomeKind.REFUSED, code="address", text=why)
                     continue
-                if not isinstance(line, Outcome):
-                    line = await self._ready(line)
-                if isinstance(line, Outcome):
-                    yield mail.delivery, line
-                elif too_large := _too_large(line, mail):
-                    yield mail.delivery, too_large
-                elif may_send(mail.delivery):
-                    yield mail.delivery, await self._hand_over(line, mail)
-                else:
-                    yield mail.delivery, None
+                outcome: Outcome | Unheard | None = UNHEARD
+                while outcome is UNHEARD:
+                    if not isinstance(line, Outcome):
+                        line = await self._ready(line)
+                    if isinstance(line, Outcome):
+                        outcome = line
+                    else:
+                        outcome = _too_large(line, mail) or await self._hand_over(line, mails[place:], may_send)
+                yield mail.delivery, outcome
         finally:
             if isinstance(line, Session):
                 self._give_back(line)
@@ -81,7 +91,7 @@ class SmtpMailer:
 
     async def _ready(self, session: Session | None) -> Session | Outcome:
         """The same connection if it is still good, else an idle one, else a new one, else why there is none."""
-        while session is None or session.used >= REUSE or not await session.is_ready():
+        while session is None or (not session.has_announced and (session.used >= REUSE or not session.is_ready)):
             if session is not None:
                 session.leave()
             if not self._idle:
@@ -107,30 +117,52 @@ class SmtpMailer:
         del self._idle[session]
         session.leave()
 
-    async def _hand_over(self, session: Session, mail: Mail) -> Outcome:
+    async def _hand_over(
+        self, session: Session, mails: Sequence[Mail], may_send: Callable[[int], bool]
+    ) -> Outcome | Unheard | None:
+        """The first of `mails`; with its final dot the envelope of the second is said. None: it may not be sent.
+
+        Whether it may is asked before anything is said of it, and once more before anything of its content.
+        """
+        mail = mails[0]
+        announced, session.has_announced = session.has_announced, False
+        if not may_send(mail.delivery):
+            if announced:
+                session.drop()  # the relay waits for a message that it shall not have
+            return None
         session.at_rest = False
-        session.used += 1
-        body = stuffed(mail.content)
+        session.used += not announced
+        body = mail.content if mail.is_clean else stuffed(mail.content)
         try:
-            no = await self._envelope(session, mail, len(body))
-            if no is not None:
-                return no
-            await session.put(body)
+            no = await self._envelope(session, mail, len(body), said=announced)
+        except Trouble as trouble:
+            session.drop()
+            return UNHEARD if announced and trouble.code != "timeout" else _deferred(trouble.code, trouble.text)
+        if no is not None:
+            return no
+        if not may_send(mail.delivery):
+            session.drop()
+            return None
+        try:
+            session.expect_silence()
+            if len(body) > _AT_ONCE:
+                await session.put(body)
+                body = b""
+            session.say(b"".join((body, b".\r\n", self._announcement(session, mails[1:], may_send))))
         except Trouble as trouble:
             session.drop()
             return _deferred(trouble.code, trouble.text)
-        return await self._final_dot(session)
+        return await self._answer(session)
 
-    async def _envelope(self, session: Session, mail: Mail, octets: int) -> Outcome | None:
+    async def _envelope(self, session: Session, mail: Mail, octets: int, *, said: bool) -> Outcome | None:
         """MAIL, RCPT, DATA; the outcome if the relay says no to one of them."""
-        size = f" SIZE={octets}" if session.offers("SIZE") else ""  # RFC 1870
-        steps = (
-            (f"MAIL FROM:<{mail.sender}>{size}", 2),
-            (f"RCPT TO:<{mail.recipient}>", 2),
-            ("DATA", 3),
-        )
-        replies = await session.ask_all([line for line, _ in steps])
-        for (line, wanted), reply in zip(steps, replies, strict=False):
+        if said and session.is_granted():
+            return None
+        lines = _envelope_lines(session, mail, octets)
+        replies = await session.ask_all(lines, said=said)
+        if said and replies[0].number == 421:  # RFC 5321 §3.8: meant for the connection, not for this mail
+            raise Trouble("connection", f"the relay hung up: {replies[0].text}")
+        for line, wanted, reply in zip(lines, (2, 2, 3), replies, strict=False):
             if reply.number // 100 == wanted:
                 continue
             if not reply.is_no:
@@ -139,23 +171,42 @@ class SmtpMailer:
             return _said_no(reply, ours=line.startswith("MAIL"))
         return None
 
-    async def _final_dot(self, session: Session) -> Outcome:
-        """From here on the message may be taken over whatever we see."""
+    async def _answer(self, session: Session) -> Outcome:
+        """To the final dot. The message may have been taken over whatever we see."""
         try:
-            reply = await session.exchange(b".\r\n", seconds=self._config.final_timeout_seconds)
+            reply = await session.hear(seconds=self._config.final_timeout_seconds)
         except Trouble as trouble:
             session.drop()
             return Outcome(kind=OutcomeKind.UNCERTAIN, code=trouble.code, text=f"after the message: {trouble.text}")
         if reply.number // 100 == 3:
             session.drop()
             return Outcome(kind=OutcomeKind.UNCERTAIN, code=reply.code, text="an answer that means nothing here")
-        session.at_rest = reply.number != 421
+        if reply.number == 421:  # RFC 5321 §3.8: it is hanging up
+            session.drop()
+        session.at_rest = reply.number != 421 and not session.has_announced
         if not reply.is_yes:
             return _said_no(reply, ours=False)
-        queue_id = _QUEUE_ID.search(reply.text)
+        words = reply.text
+        queue_id = _QUEUE_ID.search(words)
         return Outcome(
-            kind=OutcomeKind.ACCEPTED, code=reply.code, text=reply.text, provider_ref=queue_id[1] if queue_id else ""
+            kind=OutcomeKind.ACCEPTED, code=reply.code, text=words, provider_ref=queue_id[1] if queue_id else ""
         )
+
+    def _announcement(self, session: Session, mails: Sequence[Mail], may_send: Callable[[int], bool]) -> bytes:
+        """The next envelope may come right behind a message (RFC 2920 §3.1): a journey to the relay is saved."""
+        if not mails or session.used >= REUSE or not session.offers("PIPELINING"):
+            return b""
+        mail = mails[0]
+        if unfit(mail) or _too_large(session, mail) or not may_send(mail.delivery):
+            return b""
+        session.has_announced = True
+        session.used += 1
+        return joined(_envelope_lines(session, mail, len(mail.content if mail.is_clean else stuffed(mail.content))))
+
+
+def _envelope_lines(session: Session, mail: Mail, octets: int) -> tuple[str, str, str]:
+    size = f" SIZE={octets}" if session.offers("SIZE") else ""  # RFC 1870
+    return f"MAIL FROM:<{mail.sender}>{size}", f"RCPT TO:<{mail.recipient}>", "DATA"
 
 
 def stuffed(content: bytes) -> bytes:

@@ -1,24 +1,24 @@
 """One SMTP connection (RFC 5321): replies read strictly, every wait with a deadline, nothing said out of turn."""
 
-import asyncio
 import re
 import ssl
-from asyncio import StreamReader, StreamWriter
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
-from syndicate.net import connect
+from syndicate.net.connect import Line, open_line
 
 QUIT_SECONDS = 2.0
 _MOST_LINES = 100  # of one reply
 _MOST_OCTETS = 2048  # of one line; RFC 5321 §4.5.3.1.5 says 512, relays with long greetings say more
 _MOST_TEXT = 500  # characters kept of a reply
-_REPLY_LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?")
-_ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |$)")
+_PIECE = 65_536  # bytes
 _SIZE = re.compile(r"[0-9]{1,20}")
+_REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?\r\n")
+_GRANTED = re.compile(rb"(?:2[0-9]{2}(?: [^\r\n]{,500})?\r\n){2}3[0-9]{2}(?: [^\r\n]{,500})?\r\n")
+_ENHANCED = re.compile(rb"^[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +48,11 @@ class Trouble(Exception):
         super().__init__(f"{code}: {text}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """What the relay answered."""
 
     number: int
-    lines: tuple[str, ...]
+    said: tuple[bytes, ...]  # line by line, without the number
 
     @property
     def is_yes(self) -> bool:
@@ -73,24 +72,25 @@ class Reply:
     @property
     def code(self) -> str:
         """With the enhanced status code (RFC 3463) where there is one: "250 2.0.0"."""
-        enhanced = _ENHANCED.match(self.lines[0])
-        return f"{self.number} {enhanced[0]}" if enhanced else str(self.number)
+        enhanced = _ENHANCED.match(self.said[0])
+        return f"{self.number} {enhanced[0].decode()}" if enhanced else str(self.number)
 
     @property
     def text(self) -> str:
         """The words, for people."""
-        words = (_ENHANCED.sub("", line, count=1) if _ENHANCED.match(line) else line for line in self.lines)
-        return " ".join(word.strip() for word in words)[:_MOST_TEXT]
+        words = (_ENHANCED.sub(b"", line, count=1).strip() for line in self.said)
+        return _printable(b" ".join(words))[:_MOST_TEXT]
 
 
 class Session:
     """A connection that has been greeted, encrypted and signed in as the configuration says."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, config: SmtpConfig) -> None:
-        self._reader, self._writer, self._config = reader, writer, config
+    def __init__(self, line: Line, config: SmtpConfig) -> None:
+        self._line, self._config = line, config
         self._extensions: Mapping[str, str] = {}
         self._open = True
         self.at_rest = False  # between two messages
+        self.has_announced = False  # the envelope of the next message was said together with the last final dot
         self.used = 0  # messages
 
     @classmethod
@@ -98,12 +98,10 @@ class Session:
         """Connect and come to the point where MAIL may be said. Raises Trouble."""
         implicit = context if config.tls == "tls" else None
         try:
-            reader, writer = await connect.open_stream(
-                config.host, config.port, tls=implicit, connect_seconds=config.timeout_seconds
-            )
+            line = await open_line(config.host, config.port, tls=implicit, connect_seconds=config.timeout_seconds)
         except OSError as trouble:
             raise _from_os("connect", trouble) from None
-        session = cls(reader, writer, config)
+        session = cls(line, config)
         try:
             await session._greet(context)
         except BaseException:
@@ -112,9 +110,10 @@ class Session:
         session.at_rest = True
         return session
 
-    async def is_ready(self) -> bool:
+    @property
+    def is_ready(self) -> bool:
         """Open, and the relay hasn't said anything unasked: a stray answer would be taken for the next one's."""
-        return self._open and self.at_rest and not await self._has_unread()
+        return self._open and self.at_rest and not self._line.has_unread
 
     def offers(self, extension: str) -> bool:
         """Whether the relay announced it."""
@@ -135,18 +134,33 @@ class Session:
 
     async def exchange(self, data: bytes, *, seconds: float) -> Reply:
         """Write, then read one reply. Raises Trouble."""
+        self.say(data)
+        return await self.hear(seconds=seconds)
+
+    async def hear(self, *, seconds: float) -> Reply:
+        """Read one reply. Raises Trouble."""
+        self._line.allow(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                self._writer.write(data)
-                await self._writer.drain()
-                return await self._read_reply()
+            return await self._read_reply()
         except OSError as trouble:
             raise _from_os("connection", trouble) from None
 
-    async def ask_all(self, lines: Sequence[str]) -> Sequence[Reply]:
+    def say(self, data: bytes) -> None:
+        """Raises Trouble: then nothing of `data` has left."""
+        try:
+            self._line.write(data)
+        except OSError as trouble:
+            raise _from_os("connection", trouble) from None
+
+    def is_granted(self) -> bool:
+        """The answers to an announced envelope are here already, and are yes, yes and go on. They count as read."""
+        return self._line.skip(_GRANTED)
+
+    async def ask_all(self, lines: Sequence[str], *, said: bool) -> Sequence[Reply]:
         """Say several lines, as far as no is not among the replies; all at once where the relay allows (RFC 2920).
 
-        There are fewer replies than lines when the relay hung up with a no. Raises Trouble.
+        There are fewer replies than lines when the relay hung up with a no. `said`: they were announced, and only the
+        replies are wanted. Raises Trouble.
         """
         replies: list[Reply] = []
         if not self.offers("PIPELINING"):
@@ -155,12 +169,12 @@ class Session:
                 if replies[-1].is_no:
                     break
             return replies
+        self._line.allow(self._config.timeout_seconds)
+        if not said:
+            self.say(joined(lines))
         try:
-            async with asyncio.timeout(self._config.timeout_seconds):
-                self._writer.write("".join(f"{line}\r\n" for line in lines).encode("ascii"))
-                await self._writer.drain()
-                while len(replies) < len(lines):
-                    replies.append(await self._read_reply())
+            while len(replies) < len(lines):
+                replies.append(await self._read_reply())
         except (OSError, Trouble) as trouble:
             if any(reply.is_no for reply in replies):
                 return replies
@@ -168,14 +182,22 @@ class Session:
         return replies
 
     async def put(self, data: bytes) -> None:
-        """Returns when all of it has left for the kernel and the relay hasn't interrupted. Raises Trouble."""
-        try:
-            async with asyncio.timeout(self._config.timeout_seconds):
-                self._writer.write(data)
-                await self._writer.drain()
-        except OSError as trouble:
-            raise _from_os("connection", trouble) from None
-        if await self._has_unread():
+        """Returns when all of it has left for the kernel. Raises Trouble: then at least its end has not.
+
+        Piece by piece, for asyncio's TLS takes whatever it is given at once, and the relay may break in meanwhile.
+        """
+        self._line.allow(self._config.timeout_seconds)
+        for start in range(0, len(data), _PIECE):
+            self.say(data[start : start + _PIECE])
+            try:
+                await self._line.drain()
+            except OSError as trouble:
+                raise _from_os("connection", trouble) from None
+            self.expect_silence()
+
+    def expect_silence(self) -> None:
+        """Raises Trouble when the relay has said something, or hung up, though it isn't its turn."""
+        if self._line.has_unread:
             raise Trouble("connection", "the relay answered or hung up before the message was complete")
 
     async def reset(self) -> None:
@@ -195,17 +217,18 @@ class Session:
             self.drop()
             return
         self._open = False
-        self._writer.write(b"QUIT\r\n")
-        self._writer.close()
+        with suppress(Trouble):
+            self.say(b"QUIT\r\n")
+        self._line.close()
 
     def drop(self) -> None:
         """Hang up at once. What was not written stays unwritten, so half a message can't become a whole one."""
         self._open = False
-        self._writer.transport.abort()
+        self.has_announced = False
+        self._line.abort()
 
     async def _greet(self, context: ssl.SSLContext | None) -> None:
-        self._write_through()
-        banner = await self.exchange(b"", seconds=self._config.timeout_seconds)
+        banner = await self.hear(seconds=self._config.timeout_seconds)
         if banner.number != 220:
             raise Trouble(banner.code, f"{_blame(banner)}the greeting: {banner.text}")
         await self._hello()
@@ -216,7 +239,7 @@ class Session:
 
     async def _hello(self) -> None:
         reply = await self.ask(f"EHLO {self._config.ehlo_name}", expect=250)
-        words = [line.upper().partition(" ") for line in reply.lines[1:]]
+        words = [_printable(line).upper().partition(" ") for line in reply.said[1:]]
         self._extensions = {keyword: parameters for keyword, _, parameters in words}
 
     async def _encrypt(self, context: ssl.SSLContext) -> None:
@@ -225,12 +248,9 @@ class Session:
             raise Trouble("tls", "our set-up: the relay doesn't offer STARTTLS, and nothing is sent unencrypted")
         await self.ask("STARTTLS", expect=220)
         try:
-            self._reader, self._writer = await connect.start_tls(
-                self._reader, self._writer, context=context, host=self._config.host
-            )
+            await self._line.encrypt(context, host=self._config.host)
         except OSError as trouble:
             raise _from_os("tls", trouble) from None
-        self._write_through()
         await self._hello()
 
     async def _sign_in(self, username: str, password: str) -> None:
@@ -255,47 +275,36 @@ class Session:
             raise Trouble(reply.code, "our set-up: the relay broke off AUTH LOGIN")
 
     async def _read_reply(self) -> Reply:
-        lines: list[str] = []
-        numbers: set[int] = set()
-        for _ in range(_MOST_LINES):
-            number, more, text = await self._read_line()
+        number, more, text = await self._read_line()
+        if not more:
+            return Reply(number, (text,))
+        lines = [text]
+        while more:
+            if len(lines) == _MOST_LINES:
+                raise Trouble("garbled", f"a reply of more than {_MOST_LINES} lines")
+            another, more, text = await self._read_line()
             lines.append(text)
-            numbers.add(number)
-            if len(numbers) > 1:
+            if another != number:
                 raise Trouble("garbled", "a reply with two numbers")
-            if not more:
-                return Reply(number=number, lines=tuple(lines))
-        raise Trouble("garbled", f"a reply of more than {_MOST_LINES} lines")
+        return Reply(number, tuple(lines))
 
-    async def _read_line(self) -> tuple[int, bool, str]:
+    async def _read_line(self) -> tuple[int, bool, bytes]:
         try:
-            raw = await self._reader.readline()
-        except ValueError:  # what asyncio says to a line over its limit
+            raw = self._line.heard_line() or await self._line.read_line()
+        except ValueError:
             raise Trouble("garbled", "a reply without an end") from None
         if not raw.endswith(b"\n"):
             raise Trouble("connection", "the relay hung up")
-        hit = _REPLY_LINE.fullmatch(raw[:-2].decode("ascii", "replace"))
-        if hit is None or not raw.endswith(b"\r\n") or len(raw) > _MOST_OCTETS:
+        hit = _REPLY_LINE.fullmatch(raw)
+        if hit is None or len(raw) > _MOST_OCTETS:
             raise Trouble("garbled", "a line that is no SMTP reply")
-        return int(hit[1]), hit[2] == "-", _printable(hit[3] or "")
+        number, dash, text = hit.groups()
+        return int(number), dash == b"-", text or b""
 
-    async def _has_unread(self) -> bool:
-        """A read with no time to wait gives only what lies in the buffer; an ended connection counts as unread."""
-        try:
-            async with asyncio.timeout(0):
-                await self._reader.read(1)
-        except TimeoutError:
-            return False
-        except OSError:
-            return True
-        return True
 
-    def _write_through(self) -> None:
-        """`drain` shall mean that our own buffer is empty: a relay that stops reading is then noticed before the dot.
-
-        Not high=0: asyncio's TLS transport would stay paused with an empty buffer.
-        """
-        self._writer.transport.set_write_buffer_limits(high=1, low=0)
+def joined(lines: Sequence[str]) -> bytes:
+    """Lines as they go over the wire."""
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
 
 
 def _blame(reply: Reply) -> str:
@@ -303,8 +312,9 @@ def _blame(reply: Reply) -> str:
     return "our set-up: " if reply.is_final_no else ""
 
 
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)
+def _printable(said: bytes) -> str:
+    text = said.decode("ascii", "replace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
 
 
 def _base64(text: str) -> str:

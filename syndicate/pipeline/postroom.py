@@ -1,0 +1,109 @@
+"""What mail is sent with, and how an edition becomes one person's mail."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from syndicate.channels.mail.dkim import SigningKey
+from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
+from syndicate.domain.audience import Subscriber
+from syndicate.domain.edition import Edition
+from syndicate.domain.feed import Site
+from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.token import Keyring, Purpose, Token, delivery_name, make_token, name_number, verp_token
+from syndicate.ports import Clock, Mail, Mailer
+from syndicate.store.editions import Rendering
+
+
+@dataclass(kw_only=True)
+class Revocations:
+    """Who has left lately, and when, asked once more right before each mail.
+
+    The mark's own check sees whoever left before it; this covers the moment between the mark and the wire, so old
+    entries may be forgotten and somebody who comes back is not kept out.
+    """
+
+    limit: int = 10_000
+    _left: dict[tuple[str, int], datetime] = field(default_factory=dict)
+
+    def add(self, newsletter: str, subscriber: int, *, at: datetime) -> None:
+        """Called after the unsubscribe is committed, with the time after the commit."""
+        self._left.pop((newsletter, subscriber), None)
+        self._left[newsletter, subscriber] = at
+        if len(self._left) > self.limit:
+            del self._left[next(iter(self._left))]
+
+    def left_since(self, newsletter: str, subscriber: int, marked_at: datetime) -> bool:
+        """True: left after the mark; don't send."""
+        left = self._left.get((newsletter, subscriber))
+        return left is not None and left >= marked_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postroom:
+    """What mail is sent with."""
+
+    site: Site
+    ring: Keyring
+    mailers: Mapping[str, Mailer]
+    newsletters: Mapping[str, Newsletter]
+    signing_keys: Mapping[str, Sequence[SigningKey]]  # by newsletter, of those whose mails are signed
+    revocations: Revocations
+    owner: str  # this process
+    fence_file: Path
+    install: str
+    clock: Clock
+    chance: Callable[[], float]  # in [0, 1): spreads tries
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """An edition's rendering, encoded once, with what its mails have in common."""
+
+    edition: Edition
+    newsletter: Newsletter
+    variant: Variant
+
+
+def encode(room: Postroom, edition: Edition, rendering: Rendering) -> Variant:
+    """The rendering as bytes with holes. The date is the edition's, so a retry is the same mail."""
+    newsletter = room.newsletters[edition.newsletter]
+    letterhead = Letterhead(
+        from_name=newsletter.sender_name,
+        from_address=newsletter.sender_address,
+        date=edition.frozen_at or edition.created_at,
+        reply_to=newsletter.reply_to or None,
+        list_id=f"{newsletter.name}.{newsletter.sender_domain}",
+        list_title=newsletter.title,
+    )
+    words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
+    keys = room.signing_keys.get(newsletter.name, ())
+    return compile_variant(letterhead=letterhead, signing_keys=keys, **words)
+
+
+def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscriber) -> str:
+    """The link that ends this subscription and does nothing else."""
+    token = Token(
+        purpose=Purpose.UNSUBSCRIBE,
+        subscriber=person.id,
+        newsletter=name_number(newsletter),
+        generation=person.generation,
+    )
+    return f"{site.public_url}/u/{make_token(ring, token)}"
+
+
+def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail:
+    """One person's copy: their address, their link, a bounce address, and a Message-ID, the same on every try."""
+    name = delivery_name(room.ring, letter.edition.id, person.id)
+    domain = letter.newsletter.sender_domain
+    link = unsubscribe_url(room.site, room.ring, letter.newsletter.name, person)
+    addressee = Addressee(address=person.address, name=person.name, message_id=f"{name}@{domain}", unsubscribe_url=link)
+    return Mail(
+        delivery=delivery,
+        name=name,
+        recipient=person.address,
+        sender=f"b+{verp_token(room.ring, delivery)}@{domain}",
+        content=letter.variant.message(addressee, {"unsubscribe_url": link}),
+        is_clean=True,
+    )
