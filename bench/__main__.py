@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import fanout, feeds, mail, memory, once, pages, sending
+from bench import fanout, feeds, lookup, mail, memory, once, pages, provider, sending
 from bench.figure import BenchError, Figure, Row, keep, table
 from bench.processes import require
 
@@ -23,6 +23,8 @@ FIGURES: Sequence[Figure] = (
     Figure(name="smtp-20k", target="≥ 0.6", measure=sending.measure_20k, programs=sending.PROGRAMS),
     Figure(name="smtp-60k", target="≥ 0.6", measure=sending.measure_60k, programs=sending.PROGRAMS),
     Figure(name="smtp-vs-aiosmtplib", target="≥ 6", measure=sending.measure_aiosmtplib, programs=sending.PROGRAMS),
+    Figure(name="reader-lookup", target="≤ 10", measure=lookup.measure, programs={}),
+    Figure(name="esp-batch", target="≥ 15000", measure=provider.measure, programs={}),
 )
 
 

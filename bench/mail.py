@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bench.figure import RUNS, BenchError, Row, Run, medians
 from bench.newsroom import word
 from syndicate.channels.mail.dkim import SigningKey
-from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
+from syndicate.channels.mail.message import Addressee, Variant, compile_variant
+from syndicate.ports import Letterhead
 
 _OCTETS = 60_000  # of the digest's HTML
 _MARK = "qwertyuiopasdfgh"

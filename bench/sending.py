@@ -42,6 +42,7 @@ from syndicate.pipeline.dispatch import Dispatcher
 from syndicate.pipeline.enqueue import BATCH, freeze_edition
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.relay import LANES
+from syndicate.ports import Mailer
 from syndicate.store import editions
 from syndicate.store.db import Database
 from syndicate.store.editions import Rendering
@@ -112,7 +113,7 @@ def measure_60k() -> Row:
 
 def measure_aiosmtplib() -> Row:
     """Messages of 20,000 bytes against what one would write with the libraries there are."""
-    with _Office(octets=20_000, readers=4000) as office, _sink(office.folder) as port:
+    with Office(octets=20_000, readers=4000) as office, _sink(office.folder) as port:
         octets = office.look()
         html = _html(octets)
 
@@ -126,7 +127,7 @@ def measure_aiosmtplib() -> Row:
 
 
 def _against_source(name: str, *, octets: int, messages: int) -> Row:
-    with _Office(octets=octets, readers=messages) as office, _sink(office.folder) as port:
+    with Office(octets=octets, readers=messages) as office, _sink(office.folder) as port:
         size = office.look()
         command = [str(program("smtp-source")), "-d", "-s", str(_CONNECTIONS), "-l", str(size), "-m", str(messages)]
         command += ["-f", f"b@{_DOMAIN}", "-t", "pembaca@pembaca.example", f"127.0.0.1:{port}"]
@@ -143,11 +144,11 @@ def _against_source(name: str, *, octets: int, messages: int) -> Row:
 
 
 def _take_turns(
-    name: str, peer_name: str, office: "_Office", port: int, peer: Callable[[], tuple[int, float, float]], octets: int
+    name: str, peer_name: str, office: "Office", port: int, peer: Callable[[], tuple[int, float, float]], octets: int
 ) -> Row:
     ours, theirs, runs = Pace(), Pace(), []
     for _ in range(RUNS):
-        mine = ours.add(*office.send(port))
+        mine = ours.add(*office.send(lambda: _mailer(port)))
         runs.append(Run(ours=mine, peer=theirs.add(*peer())))
     note = (
         f"messages a second, {octets:,} bytes each, {office.readers:,} a run, {_CONNECTIONS} connections; "
@@ -156,7 +157,7 @@ def _take_turns(
     return against_peer(name, unit=f"× {peer_name}", peer_name=peer_name, runs=runs, note=note)
 
 
-class _Office:
+class Office:
     """A database with readers, and editions for them of which each is sent once."""
 
     def __init__(self, *, octets: int, readers: int) -> None:
@@ -167,7 +168,7 @@ class _Office:
         self._runner = asyncio.Runner(loop_factory=loop_factory())
         self._db: Database | None = None
 
-    def __enter__(self) -> "_Office":
+    def __enter__(self) -> "Office":
         spare_collector()
         self._db = self._runner.run(_open_store(self.folder, self.readers))
         return self
@@ -185,7 +186,7 @@ class _Office:
         self.folder.chmod(0o711)
         kept.chmod(0o777)  # the sink writes as nobody
         with _sink(self.folder, "-d", f"{kept}/") as port:
-            self.send(port, _LOOKED_AT)
+            self.send(lambda: _mailer(port), _LOOKED_AT)
         contents = [
             b"To:" + file.read_bytes().partition(b"\nTo:")[2] for file in kept.iterdir()
         ]  # the sink's fields go
@@ -195,12 +196,12 @@ class _Office:
             raise BenchError(f"{len(mails)} mails for {len(recipients)} readers arrived, not {_LOOKED_AT} for as many")
         return sum(len(content) + content.count(b"\n") for content in contents) // len(contents)  # kept without CR
 
-    def send(self, port: int, most: int | None = None) -> tuple[int, float, float]:
+    def send(self, open_mailer: Callable[[], Mailer], most: int | None = None) -> tuple[int, float, float]:
         """Makes an edition and sends it to all, or to so many, as a process does; messages, seconds, their CPU."""
         assert self._db is not None
         edition, first, last = self._runner.run(self._freeze(self._db))
         last = last if most is None else first + most - 1
-        seconds, cpu = self._runner.run(self._send(self._db, edition, first, last, port))
+        seconds, cpu = self._runner.run(self._send(self._db, edition, first, last, open_mailer()))
         return last - first + 1, seconds, cpu
 
     async def _freeze(self, db: Database) -> tuple[Edition, int, int]:
@@ -229,8 +230,7 @@ class _Office:
         assert span is not None
         return frozen, *span
 
-    async def _send(self, db: Database, edition: Edition, first: int, last: int, port: int) -> tuple[float, float]:
-        mailer = _mailer(port)
+    async def _send(self, db: Database, edition: Edition, first: int, last: int, mailer: Mailer) -> tuple[float, float]:
         dispatcher = Dispatcher(db, _postroom(mailer, self.folder))
         starts = iter(range(first, last + 1, BATCH))
         sent = 0
@@ -273,7 +273,7 @@ async def _open_store(folder: Path, readers: int) -> Database:
     return db
 
 
-def _postroom(mailer: SmtpMailer, folder: Path) -> Postroom:
+def _postroom(mailer: Mailer, folder: Path) -> Postroom:
     chance = Random(1)
     return Postroom(
         site=_SITE,

@@ -11,11 +11,12 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 
 import structlog
 
-from syndicate.channels import MAILERS, PUSHERS
+from syndicate.channels import MAILBOXES, MAILERS, PUSHERS
 from syndicate.channels.mail.message import self_test
 from syndicate.domain.audience import address_digest
 from syndicate.domain.feed import Feed, Site
@@ -34,7 +35,8 @@ from syndicate.pipeline.pictures import Album
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.publish import Press
 from syndicate.pipeline.reconcile import Exit
-from syndicate.ports import Clock, Source
+from syndicate.pipeline.signup import Entrance
+from syndicate.ports import Clock, Mailbox, Source
 from syndicate.settings import Settings, assets, load_keyring
 from syndicate.settings.dkim import load_signing_keys
 from syndicate.sources import Tools, open_source
@@ -79,7 +81,9 @@ class App:
     room: Postroom
     dispatcher: Dispatcher
     courier: Courier
+    way_in: Entrance
     way_out: Exit
+    mailboxes: Mapping[str, Mailbox]
     jail: Jail
     clients: tuple[Client, ...]
     chance: Callable[[], float]  # in [0, 1): spreads looks
@@ -126,6 +130,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
             for name, selector in settings.selectors().items()
         },
         revocations=revocations,
+        left_by_mail=settings.domains_left_by_mail(),
         owner=node.id,
         fence_file=settings.keys / "fence",
         install=install,
@@ -169,6 +174,12 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
             clock=time_of_day,
             chance=chance,
         ),
+        way_in=Entrance(
+            room=room,
+            templates=assets("templates"),
+            digest=partial(address_digest, keys.pepper),
+            mark=_mark,
+        ),
         way_out=Exit(
             ring=keys.ring,
             newsletters=newsletters,
@@ -176,6 +187,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
             journal=settings.keys / "departures.jsonl",
             clock=time_of_day,
         ),
+        mailboxes={one.name: MAILBOXES[one.kind](one) for one in settings.mailboxes()},
         jail=jail,
         clients=(gathering, pushing),
         chance=chance,

@@ -30,6 +30,7 @@ ALLOWED: Final[tuple[str, ...]] = (
     "syndicate.sources.read.page:read_page",
     "syndicate.sources.read.page:read_listing",
     "syndicate.sources.read.sitemap:read_sitemap",
+    "syndicate.channels.mail.bounce:read_report",
 )
 """Every function that may be asked for, as "module:function".
 

@@ -26,6 +26,7 @@ _QUERY = re.compile(r"(?<=[?&])(?:(?:api_?)?key|(?:access_?)?token|password|secr
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _CREDENTIAL = re.compile(
     r"\bnp_[a-z2-7]{8}_[\w-]{43}"  # a partner's key
+    r"|\bns_[\w-]{43}"  # a session
     r"|\bwhsec_[A-Za-z0-9+/=]+"  # a webhook secret (Standard Webhooks)
     r"|(?<=/[a-z]/)[\w-]{44}\b"  # the token in a link of ours
     r"|(?i:(?<=bearer )|(?<=basic ))[\w.~+/=-]{8,}"  # RFC 9110 §11.6.2

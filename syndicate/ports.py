@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from syndicate.domain.article import Article
 from syndicate.domain.delivery import Outcome
@@ -55,6 +55,18 @@ class Format(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Letterhead:
+    """What the head of a mail has in common for all who get it. `date` is the edition's, so a retry has the same."""
+
+    from_name: str
+    from_address: str
+    date: datetime
+    reply_to: str | None = None
+    list_id: str | None = None  # "label.domain", the same for ever (RFC 2919); None: not a mailing list
+    list_title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mail:
     """One message, ready for the wire."""
 
@@ -86,6 +98,48 @@ class Mailer(Protocol):
         """Ends idle connections politely."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """An edition for a provider who writes the mails: what all who get it have in common.
+
+    In HTML and text, `{mark}-NAME-` is a hole for a recipient's own value; `mark` is 16 letters a–z, and stands
+    nowhere else.
+    """
+
+    letterhead: Letterhead
+    subject: str
+    html: str = field(repr=False)
+    text: str = field(repr=False)
+    mark: str
+
+
+class Copy(NamedTuple):
+    """What one recipient's mail has of its own."""
+
+    delivery: int
+    recipient: str
+    sender: str  # envelope sender (VERP); where the provider has one of his own, ours goes along and comes back
+    fields: Mapping[str, str]  # of the head, with name and CRLF; the same names for all who get a sheet
+    values: Mapping[str, str]  # of the holes
+
+
+@runtime_checkable
+class BulkMailer(Mailer, Protocol):
+    """A Mailer that takes an edition once a call and fills in what is each recipient's own.
+
+    `per_call` counts copies. `send` is for single mails.
+    """
+
+    def send_bulk(
+        self, sheet: Sheet, copies: Sequence[Copy], *, may_send: Callable[[int], bool]
+    ) -> AsyncIterator[tuple[int, Outcome | None]]:
+        """As `send`, one outcome for every copy, in any order.
+
+        Text is neutral: what looks like the provider's own template language reaches the reader as it is.
+        Raises ValueError for a sheet that can't be written, with nothing on the wire.
+        """
+
+
 @runtime_checkable
 class Evidence(Protocol):
     """A Mailer that can tell afterwards what it took over."""
@@ -100,6 +154,20 @@ class Probe(Protocol):
 
     async def probe(self) -> str:
         """What stands in the way of sending now, in words; "" for nothing."""
+
+
+class Mailbox(Protocol):
+    """Where others write to us: bounces, complaints, mail to an unsubscribe address."""
+
+    async def empty(self, keep: Callable[[Sequence[bytes]], Awaitable[None]]) -> str:
+        """Hands over what is new, a few mails at a time, each cut off at a limit; then they count as seen.
+
+        What `keep` hasn't returned for comes again. Nothing is deleted. Returns what stands in the way, in words; ""
+        for nothing. Raises only what `keep` raises.
+        """
+
+    async def probe(self) -> str:
+        """What stands in the way of reading it now, in words; "" for nothing. Changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

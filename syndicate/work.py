@@ -20,12 +20,14 @@ from syndicate.engine import EmbeddedEngine
 from syndicate.errors import Refused
 from syndicate.formats.digest import LARGE, TOO_LARGE
 from syndicate.pipeline.compose import ComposeReport, Composition, compose_edition, know_newsletters
+from syndicate.pipeline.confirm import send_confirmation
 from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import freeze_edition
 from syndicate.pipeline.gather import GatherReport, gather_source
 from syndicate.pipeline.notify import know_endpoints, plan_pushes, push_due
 from syndicate.pipeline.printing import Printer, keep_files
 from syndicate.pipeline.publish import ask_for_publishing, publish_feeds
+from syndicate.pipeline.receipts import collect, end_suspensions, follow_new, follow_refusals
 from syndicate.pipeline.reconcile import check_fence, repair, replay_departures
 from syndicate.pipeline.relay import LANES, JobHandler, Later, keep_relaying, run_due, run_job
 from syndicate.schedule.clock import Bells
@@ -37,6 +39,7 @@ from syndicate.store.schema import migrate
 
 _WAIT_FOR_IMPORT = timedelta(seconds=2)
 _WAIT_FOR_LOOK = timedelta(minutes=1)
+_WAIT_FOR_MAIL = timedelta(minutes=1)  # between two looks into a mailbox
 SAMPLE_READERS = ("dewi@pembaca.example", "bagus@pembaca.example", "sari@pembaca.example")
 log = structlog.get_logger()
 
@@ -44,14 +47,17 @@ log = structlog.get_logger()
 def handlers(app: App) -> Mapping[str, JobHandler]:
     """Which step does which kind of job."""
     looking: set[str] = set()
-    publishing = asyncio.Lock()
+    publishing, following = asyncio.Lock(), asyncio.Lock()
     return {
         "gather": lambda job: _gather(app, job, looking),
         "publish": lambda job: _publish(app, publishing),
         "notify": lambda job: _notify(app),
         "compose": lambda job: _compose(app, job),
         "mail": lambda job: _mail(app, job),
+        "confirm": lambda job: _confirm(app, job),
         "push": lambda job: _push(app, job),
+        "receive": lambda job: _receive(app, job, looking),
+        "follow": lambda job: _follow(app, following),
     }
 
 
@@ -83,6 +89,9 @@ async def prepare(app: App) -> None:
         log.info("store.migrated", migration=applied[-1])
     async with app.db.write() as connection:
         await sources.know(connection, app.sources, now=now)
+        for name in app.mailboxes:
+            ref = {"mailbox": name}
+            await jobs.add(connection, lane="work", kind="receive", key=f"receive:{name}", ref=ref, now=now)
     await know_newsletters(app.db, list(app.newsletters.values()))
     await know_endpoints(app.db, list(app.endpoints.values()))
     await begin_rhythms(app.db, list(app.newsletters.values()), node=app.node.id, now=now)
@@ -269,6 +278,7 @@ async def _compose(app: App, job: Job) -> Later | None:
         return None
     now = app.clock.now()
     slot = Slot(at=datetime.fromisoformat(job.ref["at"]), name=job.ref["slot"])
+    await end_suspensions(app.db, now=now)
     report = await compose_edition(app.db, newsletter, slot, app.studio, now=now)
     if report.composition is Composition.WAITS:
         return Later(until=now + _WAIT_FOR_IMPORT)
@@ -309,7 +319,14 @@ async def _mail(app: App, job: Job) -> Later | None:
     books = await close_edition(app.db, edition_id, now=app.clock.now())
     if books is not None:
         log.info("edition.done", edition=edition_id, **vars(books))
+        if steps := await follow_refusals(app.db, app.way_out, edition_id, now=app.clock.now()):
+            log.info("readers.unreachable", edition=edition_id, **steps)
     return None
+
+
+async def _confirm(app: App, job: Job) -> Later | None:
+    again_at = await send_confirmation(app.db, app.way_in, job.ref["sign_up"])
+    return Later(until=again_at) if again_at else None
 
 
 async def _push(app: App, job: Job) -> Later | None:
@@ -322,6 +339,34 @@ async def _push(app: App, job: Job) -> Later | None:
     if report.disabled:
         log.warning("endpoint.disabled", endpoint=endpoint.name, why=report.disabled)
     return Later(until=max(report.again_at, app.clock.now() + timedelta(seconds=1))) if report.again_at else None
+
+
+async def _receive(app: App, job: Job, looking: set[str]) -> Later | None:
+    """A look into a mailbox, and another in a minute, for as long as the configuration has it."""
+    name = job.ref["mailbox"]
+    if name not in app.mailboxes:
+        return None
+    if job.key not in looking:
+        looking.add(job.key)
+        try:
+            report = await collect(app.db, app.mailboxes[name], name, now=app.clock.now())
+        finally:
+            looking.remove(job.key)
+        if report.problem:
+            log.warning("mailbox.failed", mailbox=name, problem=report.problem)
+        if report.stored:
+            log.info("receipts.stored", mailbox=name, receipts=report.stored)
+    return Later(until=app.clock.now() + _WAIT_FOR_MAIL)
+
+
+async def _follow(app: App, turn: asyncio.Lock) -> Later | None:
+    """One at a time, as publishing."""
+    async with turn:
+        report = await follow_new(app.db, app.way_out, app.jail, now=app.clock.now())
+    if report.verdicts:
+        verdicts = {verdict.value: count for verdict, count in report.verdicts.items()}
+        log.info("receipts.read", **verdicts, **{f"then_{step}": count for step, count in report.steps.items()})
+    return Later(until=report.again_at) if report.again_at else None
 
 
 async def _add_sample_readers(app: App, *, now: datetime) -> None:

@@ -27,7 +27,7 @@ from syndicate.settings import (
     load_keyring,
     prepare_keys,
 )
-from syndicate.settings.tables import RemoteSource, SourceTable, Table
+from syndicate.settings.tables import ReceiptsTable, RemoteSource, SourceTable, Table
 from syndicate.settings.whole import TABLES, keys_of
 from tests.factories import make_article
 
@@ -36,6 +36,9 @@ CANARY = "kenari-9b2d"
 WEBHOOK = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 ENVIRON = {
     "SYNDICATE_RELAY_PASSWORD": CANARY,
+    "SYNDICATE_RECEIPTS_PASSWORD": CANARY,
+    "SYNDICATE_MAILGUN_KEY": CANARY,
+    "SYNDICATE_MAILGUN_WEBHOOK_KEY": CANARY,
     "SYNDICATE_PORTAL_WARGA_SECRET": WEBHOOK,
     "SYNDICATE_STORE": f"postgresql://syndicate:{CANARY}@db.contohpos.example/syndicate",
 }
@@ -49,7 +52,10 @@ HEADINGS = {
     "sources.wordpress": '`[[sources]]` with `kind = "wordpress"`',
     "sources.page": '`[[sources]]` with `kind = "page"`',
     "channels.smtp": '`[channels.NAME]` with `kind = "smtp"`',
+    "channels.mailgun": '`[channels.NAME]` with `kind = "mailgun"`',
     "channels.maildir": '`[channels.NAME]` with `kind = "maildir"`',
+    "receipts.maildir": '`[[receipts]]` with `kind = "maildir"`',
+    "receipts.imap": '`[[receipts]]` with `kind = "imap"`',
     "select": "`select`",
     "exclude": "`exclude`",
     "dark": "`[look.dark]`",
@@ -154,7 +160,7 @@ def written_keys(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", key
         tables = value.values() if key == "channels" else value if isinstance(value, list) else [value]
         for table in (t for t in tables if isinstance(t, dict)):
-            section = f"{key}.{table['kind']}" if key in ("sources", "channels") else key
+            section = f"{key}.{table['kind']}" if key in ("sources", "channels", "receipts") else key
             yield from ((section, inner) for inner in table)
             yield from nested_keys(table)
 
@@ -177,7 +183,7 @@ def test_no_table_of_the_model_is_left_out_of_the_list_of_tables() -> None:
     def subclasses(table: type[Table]) -> set[type[Table]]:
         return {sub for direct in table.__subclasses__() for sub in {direct, *subclasses(direct)}}
 
-    shared = {SourceTable, RemoteSource}  # what all sources, and all remote ones, have in common
+    shared = {SourceTable, RemoteSource, ReceiptsTable}  # what all sources, all remote ones … have in common
     assert subclasses(Table) == set(TABLES.values()) | shared
 
 
@@ -319,6 +325,13 @@ def test_what_a_table_leaves_open_is_taken_from_the_site(tmp_path: Path) -> None
     assert isinstance(settings.newsletters()[0].schedule, WallTimes)
 
 
+def test_the_first_of_a_feed_s_former_names_is_its_first_name(tmp_path: Path) -> None:
+    feeds = [f'[[feeds]]\nname = "{name}"\ntitle = "A"\n' for name in ("baru", "lain")]
+    settings = load_text(tmp_path, SITE, WEB, f'{feeds[0]}moved = ["awal", "tengah"]\n', feeds[1])
+
+    assert [feed.first_name for feed in settings.feeds()] == ["awal", ""]
+
+
 def test_sections_and_tags_of_a_selection_may_be_paths(tmp_path: Path) -> None:
     feed = '[[feeds]]\nname = "a"\ntitle = "A"\nselect = { sections = ["Daerah/Semarang"], tags = ["AC/DC"] }\n'
     selection = load_text(tmp_path, SITE, WEB, feed).feeds()[0].selection
@@ -370,6 +383,8 @@ def pushed(old: str, new: str) -> str:
 SECRET = "env:SYNDICATE_PORTAL_WARGA_SECRET"
 PASSWORD = "env:SYNDICATE_RELAY_PASSWORD"
 CLEAR = f'tls = "none"\nusername = "a"\npassword = "{PASSWORD}"'
+IMAP = '[[receipts]]\nname = "pantul"\nkind = "imap"\nhost = "imap.contohpos.example"\nusername = "pantul"\n'
+MAILGUN = f'[channels.esp]\nkind = "mailgun"\ndomain = "surat.contohpos.example"\napi_key = "{PASSWORD}"\n'
 LOGO = '[look.logo]\nurl = "https://a.example/l.png"\nalt = "Contoh Pos"\nwidth = 220\nheight = 48\n'
 FAULTS = [
     ('[[newsletters]] "pagi": schedule = "every 0 min": ', "write", OUTBOX + newsletter(schedule='"every 0 min"')),
@@ -518,11 +533,38 @@ FAULTS = [
     ("channels.relay.password: ", "write both username and password", RELAY + 'username = "a"'),
     ('channels.relay.password = "env:SYNDICATE_RELAY_PASSWORD": ', 'write tls = "starttls"', RELAY + CLEAR),
     ('channels.relay.tls = "ssl": ', "write 'starttls' or 'tls' or 'none'", RELAY + 'tls = "ssl"'),
+    (
+        'channels.esp.url = "http://api.mailgun.net": ',
+        "write https://",
+        MAILGUN + 'url = "http://api.mailgun.net"\n',
+    ),
+    ('channels.esp.region = "asia": ', "write 'us' or 'eu'", MAILGUN + 'region = "asia"\n'),
+    ("channels.esp.connections = 40: ", "write 16 or less", MAILGUN + "connections = 40\n"),
+    ("channels.esp.dkim: ", "no such key", MAILGUN + 'dkim = "s1"\n'),
     ("channels.relay.usrname: ", 'did you mean "username"?', RELAY + 'usrname = "a"'),
+    ('[[receipts]] "pantul": password: ', "is missing; write password", IMAP),
+    (
+        '[[receipts]] "pantul": password = "env:SYNDICATE_RELAY_PASSWORD": ',
+        'write tls = "tls" or "starttls"',
+        f'{IMAP}tls = "none"\npassword = "{PASSWORD}"',
+    ),
+    ('[[receipts]] "pantul": foldr: ', 'did you mean "folder"?', f'{IMAP}foldr = "a"\npassword = "{PASSWORD}"'),
+    (
+        'receipts: "contohpos.exampel" in domains of "pantul": no newsletter is from there; ',
+        'did you mean "contohpos.example"?',
+        OUTBOX + newsletter() + f'{IMAP}domains = ["contohpos.exampel"]\npassword = "{PASSWORD}"',
+    ),
+    ('[[receipts]] "pantul": kind = "pop3": ', "write 'maildir' or 'imap'", IMAP.replace('"imap"', '"pop3"')),
     ('the 1st of net.allow = "cms.example:443": ', "not a name", '[net]\nallow = ["cms.example:443"]'),
     ('the 1st of net.allow = "0.0.0.0/0:443": ', "would turn the guard off", '[net]\nallow = ["0.0.0.0/0:443"]'),
     ("newsleters: there is no such key", 'did you mean "newsletters"?', "[[newsleters]]\n"),
 ]
+
+
+@pytest.mark.parametrize("proxy", ["proxy.contohpos.example", "127.0.0.1:8080", "10.0.0.1/8", ""])
+def test_a_proxy_is_named_by_its_address(tmp_path: Path, proxy: str) -> None:
+    (problem,) = problems_of(tmp_path, SITE, f'{WEB}trusted_proxies = ["{proxy}"]\n')
+    assert problem.startswith(f'config/syndicate.toml: the 1st of web.trusted_proxies = "{proxy}": not an address')
 
 
 @pytest.mark.parametrize(
@@ -662,6 +704,22 @@ def test_a_secret_in_clear_is_refused_without_being_shown(tmp_path: Path, writte
     assert len(problems) == 2
     assert all(" = …: " in problem and 'write "env:NAME" or "file:PATH"' in problem for problem in problems[:1])
     assert not any(CANARY in problem or "12345" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("key", ["api_key", "webhook_key"])
+def test_a_provider_s_key_in_clear_is_refused_without_being_shown(tmp_path: Path, key: str) -> None:
+    rest = MAILGUN if key == "webhook_key" else "".join(MAILGUN.splitlines(keepends=True)[:3])
+    (problem,) = problems_of(tmp_path, SITE, WEB, f'{rest}{key} = "{CANARY}"\n')
+    assert f"channels.esp.{key} = …: " in problem
+    assert CANARY not in problem
+
+
+def test_webhooks_are_taken_where_there_is_a_key_for_them(tmp_path: Path) -> None:
+    settings = load_text(
+        tmp_path, SITE, WEB, OUTBOX, MAILGUN, f'webhook_key = "{PASSWORD}"\n', MAILGUN.replace("esp", "b")
+    )
+    assert settings.hook_keys() == {"esp": CANARY.encode()}
+    assert load(None, cwd=tmp_path, environ={}, secrets=False).hook_keys() == {}
 
 
 def test_a_list_of_secrets_in_clear_is_refused_without_being_shown(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ async def _look(app: "App", *, offline: bool) -> list[_Finding]:
     findings: list[_Finding] = [("configuration", show.words(parts), True), ("keys", "readable by us alone", True)]
     findings.append(await _database(app))
     findings += await asyncio.gather(*(_source(app, *one, offline=offline) for one in app.sources.values()))
+    findings += _large_feeds(app)
     findings += _templates(app)
     return findings + [finding async for finding in _channels(app, offline=offline)]
 
@@ -111,6 +112,13 @@ def _brought(config: "SourceConfig", gathered: "Gathered") -> str:
     return "; ".join([", ".join(found), *filter(None, [gathered.problem])])
 
 
+def _large_feeds(app: "App") -> list[_Finding]:
+    """Those whose documents on this machine are too large: they are published all the same."""
+    from syndicate.pipeline.weigh import large_feeds
+
+    return [(f"feed {name}", one.why, True) for name, one in large_feeds(app.press).items()]
+
+
 def _templates(app: "App") -> list[_Finding]:
     """Renders an edition without stories for every newsletter."""
     from syndicate.domain.edition import Choice
@@ -139,3 +147,9 @@ async def _channels(app: "App", *, offline: bool) -> AsyncIterator[_Finding]:
             continue
         trouble = await mailer.probe() if isinstance(mailer, Probe) else ""
         yield f"channel {name}", trouble or "takes mail", not trouble
+    for table in app.settings.receipt_tables:
+        if offline and table.kind != "maildir":
+            yield f"receipts {table.name}", _LEFT_OUT, True
+            continue
+        trouble = await app.mailboxes[table.name].probe()
+        yield f"receipts {table.name}", trouble or "can be read", not trouble

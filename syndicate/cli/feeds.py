@@ -33,6 +33,9 @@ def list_all(context: typer.Context, *, json: show.Json = False) -> None:
         ],
         empty="The configuration names no feed.",
     )
+    for row in rows:
+        if row["large"]:
+            print(f"Too large: {row['large']}")
 
 
 def show_one(context: typer.Context, name: _Name, *, json: show.Json = False) -> None:
@@ -64,15 +67,17 @@ def show_one(context: typer.Context, name: _Name, *, json: show.Json = False) ->
 
 
 async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
+    from syndicate.pipeline.weigh import large_feeds
     from syndicate.store import feeds
 
     async with app.db.read() as connection:
         found = await feeds.manifests(connection, app.feeds)
+    large = large_feeds(app.press)
     rows = []
     for feed in app.feeds.values():
         manifest = found.get(feed.name)
         facts = {"holds": len(manifest.lines), "published_at": manifest.state.published_at} if manifest else _NOTHING
-        rows.append(_head(feed) | facts)
+        rows.append(_head(feed) | facts | {"large": large[feed.name].why if feed.name in large else ""})
     return rows, app.site.timezone
 
 

@@ -17,16 +17,20 @@ from syndicate.cli import (
     articles,
     check,
     editions,
+    explain,
     feeds,
     init,
     jobs,
     keys,
+    lists,
     newsletters,
     once,
     partners,
+    receipts,
     show,
     sources,
     subscribers,
+    users,
 )
 from syndicate.cli import up as running
 from syndicate.errors import ConfigError, SyndicateError
@@ -67,8 +71,15 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, _Command]]] = {
     ),
     "subscribers": (
         "People who read by mail.",
-        {"add": subscribers.add, "list": subscribers.list_all, "show": subscribers.show_one},
+        {
+            "add": subscribers.add,
+            "list": subscribers.list_all,
+            "show": subscribers.show_one,
+            "import": lists.bring_in,
+            "export": lists.take_out,
+        },
     ),
+    "receipts": ("What came back: bounces, complaints, mail to leave.", {"list": receipts.list_all}),
     "partners": (
         "Portals: their keys, and the pushes to their endpoints.",
         {
@@ -77,6 +88,21 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, _Command]]] = {
             "pushes": partners.pushes,
             "replay": partners.replay,
             "enable": partners.enable,
+        },
+    ),
+    "explain": (
+        "Why somebody did, or didn't, get something.",
+        {"subscriber": explain.to_subscriber, "partner": explain.to_partner, "feed": explain.in_feed},
+    ),
+    "users": (
+        "Who of the house may sign in, and what was done.",
+        {
+            "add": users.add,
+            "list": users.list_all,
+            "password": users.password,
+            "role": users.role,
+            "remove": users.remove,
+            "log": users.log,
         },
     ),
     "keys": ("What proves that a mail is ours.", {"dkim": keys.dkim}),

@@ -66,9 +66,17 @@ class Narrator:
                 return _gathered(event)
             case "feeds.published":
                 return f"Published: {count(event['feeds'], 'feed')}."
+            case "feed.large":
+                return f"{event['why']}."
             case "endpoint.pushed":
                 pushed = _counts(event, "push", ("accepted", "deferred", "refused", "uncertain"))
                 return f"{event['endpoint']}: {pushed}."
+            case "edition.large":
+                return _large(event)
+            case "sign_up.asked":
+                return _asked(event)
+            case "sign_up.answered":
+                return f"A sign-up was {event['answer']} by its reader."
             case "edition.frozen":
                 return self._frozen(event)
             case "edition.done":
@@ -101,6 +109,23 @@ def _gathered(event: EventDict) -> str:
     if event["problems"]:
         parts.append(f"{count(event['problems'], 'story')} with a flaw (`syndicate sources list --problems`)")
     return f"{event['source']}: {'; '.join(filter(None, parts))}."
+
+
+def _asked(event: EventDict) -> str:
+    """Why no mail goes out is said here, and nowhere to whoever asked."""
+    newsletters, verdict = " and ".join(event["newsletters"]), event["verdict"]
+    if verdict == "asked":
+        return f"Somebody signed up for {newsletters}: a mail asks whether they mean it."
+    why = f"{verdict}: {event['limit']}" if event["limit"] else verdict
+    return f"Somebody signed up for {newsletters}, and no mail is sent ({why})."
+
+
+def _large(event: EventDict) -> str:
+    """With `why` it is on hold: that says its size, and what to do."""
+    size = f"its HTML is {event['bytes']:,} bytes; over {event['most']:,} mail programs cut it off"
+    brief = event["headline_only"]
+    shown = f"{size}; {count(brief, 'story')} at its end by headline only" if brief else size
+    return f"{event['newsletter']}/{event['slot']} is large: {event['why'] or shown}."
 
 
 def _counts(event: EventDict, noun: str, names: tuple[str, ...]) -> str:

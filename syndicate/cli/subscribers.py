@@ -13,6 +13,7 @@ from syndicate.errors import NotFound
 if TYPE_CHECKING:
     from syndicate.app import App
     from syndicate.domain.audience import Subscriber
+    from syndicate.domain.consent import Consent
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
 
@@ -65,7 +66,7 @@ def list_all(
 
 
 def show_one(context: typer.Context, address: _Address, *, limit: show.Limit = 50, json: show.Json = False) -> None:
-    """Show a person's subscriptions and what they were sent."""
+    """Show a person's subscriptions, what they said, and what they were sent."""
     found, zone = with_app(context, lambda app: _show(app, address, limit=limit))
     if json:
         show.as_json(found)
@@ -93,13 +94,34 @@ def show_one(context: typer.Context, address: _Address, *, limit: show.Limit = 5
     )
     print()
     show.table(
-        ("edition", "state", "reason", "code", "settled", "subject"),
+        ("newsletter", "said", "when", "origin", "network", "text", "hash"),
         [
-            (f"{h.newsletter}/{h.slot}", h.state, h.reason, h.code, show.moment(h.settled_at, zone), h.subject)
+            (c.newsletter, c.what, show.moment(c.at, zone), c.origin, c.network, _text(c), c.text_hash[:12])
+            for c in found["consents"]
+        ],
+        empty="No consents are on record.",
+    )
+    print()
+    show.table(
+        ("edition", "state", "reason", "code", "settled", "receipt", "subject"),
+        [
+            (
+                f"{h.newsletter}/{h.slot}",
+                h.state,
+                h.reason,
+                h.code,
+                show.moment(h.settled_at, zone),
+                h.receipt,
+                h.subject,
+            )
             for h in found["history"]
         ],
         empty="Nothing was sent yet.",
     )
+
+
+def _text(consent: "Consent") -> str:
+    return f"version {consent.text_version} ({consent.language})" if consent.text_version else ""
 
 
 async def _add(
@@ -154,7 +176,7 @@ async def _list(app: "App", *, newsletter: str | None, after: int, limit: int) -
 
 async def _show(app: "App", typed: str, *, limit: int) -> tuple[dict[str, Any], str]:
     from syndicate.domain.audience import normal_address
-    from syndicate.store import audience
+    from syndicate.store import audience, consents
 
     address = normal_address(typed)
     async with app.db.read() as connection:
@@ -166,6 +188,7 @@ async def _show(app: "App", typed: str, *, limit: int) -> tuple[dict[str, Any], 
             "subscriber": person,
             "suppressed": f"{held[0]}, since {show.moment(held[1], app.site.timezone)}" if held else None,
             "subscriptions": await audience.subscriptions_of(connection, person.id),
+            "consents": await consents.of_person(connection, app.digest(address)),
             "history": await audience.history(connection, person.id, limit=limit),
         }
     return found, app.site.timezone

@@ -33,6 +33,7 @@ class Feed:
     name: str
     title: str
     selection: Selection
+    first_name: str = ""  # what it was called when its id was made, if otherwise (RFC 4287 §4.2.6: ids never change)
     description: str = ""
     limit: int = 50
     language: str = "id"

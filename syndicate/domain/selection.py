@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from syndicate.domain.article import Article
 
 _NOT_SLUG = re.compile(r"[^\w]+")
+_KEYS = ("sections", "tags", "authors", "sources", "language")
 _NARROW_TO_WIDE = ("tags", "sections", "authors", "sources", "language")
 
 
@@ -57,6 +58,16 @@ def traits(article: Article) -> Traits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Which key of a Selection an article fails at."""
+
+    key: str
+    excluded: bool  # True: it has one of `wanted`, and they are ruled out
+    wanted: frozenset[str]  # what the key asks for, or what of the exclusion it has
+    held: frozenset[str]  # what the article has there
+
+
+@dataclass(frozen=True, kw_only=True)
 class Selection:
     """OR inside a key, AND across keys; an empty key asks for nothing. In `exclude` one match rules out.
 
@@ -78,6 +89,17 @@ class Selection:
         """True when an article of these traits belongs here."""
         wanted = all(not wanted or wanted & held for wanted, held in self._pairs(found))
         return wanted and not (self.exclude is not None and self.exclude.rules_out(found))
+
+    def refusal(self, found: Traits) -> Refusal | None:
+        """Why an article of these traits doesn't belong here: the first key it fails at. None: it does belong."""
+        for key in _KEYS:
+            wanted, held = getattr(self, key), getattr(found, key)
+            if wanted and not wanted & held:
+                return Refusal(key=key, excluded=False, wanted=wanted, held=held)
+        for key in _KEYS if self.exclude is not None else ():
+            if hit := getattr(self.exclude, key) & getattr(found, key):
+                return Refusal(key=key, excluded=True, wanted=hit, held=getattr(found, key))
+        return None
 
     def rules_out(self, found: Traits) -> bool:
         """As an exclusion: any key that matches is enough, and an empty exclusion rules out nothing."""

@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 
@@ -19,7 +20,11 @@ _MAC = 16  # bytes
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{44}")
 _VERP = re.compile(r"[a-z2-7]{29}")
 _VERP_MAC = 10  # bytes
+_MAILED = re.compile(r"[a-z2-7]{53}")
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_FORM = re.compile(r"[A-Za-z0-9_-]{32}")  # 24 bytes: all that base64 writes without padding
+_FORM_MAC = 15  # bytes
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Purpose(StrEnum):
@@ -27,6 +32,7 @@ class Purpose(StrEnum):
 
     UNSUBSCRIBE = "unsub"
     VIEW = "view"
+    CONFIRM = "confirm"  # there is no subscriber yet: `subscriber` is the sign-up, `newsletter` stands for its address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +123,19 @@ def read_verp(ring: Keyring, text: str) -> int | None:
     return int.from_bytes(body[1:], "big") if hmac.compare_digest(mac, good) else None
 
 
+def mailed_token(token: str) -> str:
+    """A link's token as it stands in a mail address, where others may fold the case; 53 characters."""
+    return _base32(base64.urlsafe_b64decode(token))
+
+
+def token_of_mail(text: str) -> str | None:
+    """The link's token that a mail address holds, for `read_token`; None where it can hold none."""
+    folded = text.lower()
+    if not _MAILED.fullmatch(folded):
+        return None
+    return base64.urlsafe_b64encode(base64.b32decode(folded.upper() + "=" * (-len(folded) % 8))).decode()
+
+
 def delivery_name(ring: Keyring, edition: int, subscriber: int) -> str:
     """The stable, unguessable left side of a Message-ID, the same however often a delivery is tried.
 
@@ -124,6 +143,36 @@ def delivery_name(ring: Keyring, edition: int, subscriber: int) -> str:
     """
     raw = hmac.digest(ring.key(min(ring.keys), "message-id"), f"{edition}/{subscriber}".encode(), "sha256")[:10]
     return f"e{edition}.{_base32(raw)}"
+
+
+def sign_up_name(ring: Keyring, sign_up: int, digest: str) -> str:
+    """The same for the mail that asks whether a sign-up is meant; `digest` is the address's.
+
+    With it the name of a number that a restored database gives once more is another one.
+    """
+    raw = hmac.digest(ring.key(min(ring.keys), "message-id"), f"sign-up/{sign_up}/{digest}".encode(), "sha256")[:10]
+    return f"c{sign_up}.{_base32(raw)}"
+
+
+def form_token(ring: Keyring, origin: int, at: datetime) -> str:
+    """When a form was shown (to the millisecond) and by which of our edges, 0 to 255; without a cookie."""
+    number = ring.newest
+    body = bytes([_VERSION, number, origin]) + ((at - _EPOCH) // timedelta(milliseconds=1)).to_bytes(6, "big")
+    mac = hmac.digest(ring.key(number, "form"), body, "sha256")[:_FORM_MAC]
+    return base64.urlsafe_b64encode(body + mac).decode()
+
+
+def read_form_token(ring: Keyring, text: str) -> tuple[int, datetime] | None:
+    """By which edge and when the form was shown that this came with, or None."""
+    if not _FORM.fullmatch(text):
+        return None
+    raw = base64.urlsafe_b64decode(text)
+    body, mac = raw[:-_FORM_MAC], raw[-_FORM_MAC:]
+    if body[0] != _VERSION or body[1] not in ring.keys:
+        return None
+    if not hmac.compare_digest(mac, hmac.digest(ring.key(body[1], "form"), body, "sha256")[:_FORM_MAC]):
+        return None
+    return body[2], _EPOCH + timedelta(milliseconds=int.from_bytes(body[3:], "big"))
 
 
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]

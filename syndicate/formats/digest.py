@@ -14,27 +14,21 @@ from datetime import datetime
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from syndicate.domain.article import Article
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter, subject_line
 from syndicate.errors import ConfigError
-from syndicate.formats.dates import clock_time, day_month, long_date, reading_language
-from syndicate.formats.template import PAGE, WORDS, folders_of
+from syndicate.formats.dates import clock_time, day_month, long_date, reading_language, short_date
+from syndicate.formats.template import PAGE, WORDS, css_inliner, folders_of, open_templates
 from syndicate.formats.wording import Image, web_address, wording
-
-if TYPE_CHECKING:
-    from css_inline import CSSInliner
-    from jinja2 import Environment
 
 HOLES = frozenset({"unsubscribe_url"})
 # Gmail cuts a mail at about 102 kB of HTML, and what is cut away is the end, where the link to leave stands. Both are
 # bytes of the HTML part as it is sent (quoted-printable), 1 kB = 1,000 bytes.
 LARGE = 70_000
 TOO_LARGE = 90_000
-TEXT_COLUMNS = 72
 PREHEADER_SPAN = (40, 90)  # characters: fewer let the client show the first links, more are cut
 PICTURE_WIDTH = 600  # pixels: the width of the page
 STANDFIRST_LIMIT = 320  # characters
@@ -98,6 +92,8 @@ class Story:
     newsroom: str  # "" for the newspaper's own
     when: str
     picture: MailPicture | None
+    note: str  # the newsroom's words on a correction
+    corrected: str  # the day of it; "" where there is no note
     brief: bool  # only its headline
 
 
@@ -168,7 +164,7 @@ def holes_filled(body: str, mark: str, values: Mapping[str, str], *, html: bool)
 def _html(folders: tuple[Path, ...], mark: str, facts: Mapping[str, object]) -> str:
     for leave_on_top in (False, True):
         filled = _fill(folders, PAGE, mark, {**facts, "leave_on_top": leave_on_top})
-        html = _inliner().inline(filled)
+        html = css_inliner().inline(filled)
         if html_size(html) < LARGE:
             break
     return html
@@ -189,7 +185,7 @@ def _fill(folders: tuple[Path, ...], name: str, mark: str, facts: Mapping[str, o
         return f"{mark}-{what}-"
 
     try:
-        filled = _environment(folders).get_template(name).render(facts, hole=hole)
+        filled = open_templates(folders).get_template(name).render(facts, hole=hole)
     except TemplateNotFound as missing:
         raise ConfigError(f"{folders[0]}: the template's file {missing.name} is missing") from missing
     except TemplateError as flaw:
@@ -204,6 +200,8 @@ def _story(article: Article, view: DigestView, language: str, *, brief: bool) ->
     told = wording(article, view.site)
     content = article.content
     path = content.sections[0].split("/") if content.sections else []
+    note = told.note if told.state == "corrected" else ""  # a withdrawal's stands in the summary
+    at = article.loud_at or article.changed_at
     return Story(
         title=told.title,
         link=told.link,
@@ -215,6 +213,8 @@ def _story(article: Article, view: DigestView, language: str, *, brief: bool) ->
         newsroom=told.newsroom,
         when=_when(told.published, view, language),
         picture=_picture(told.image, told.title),
+        note=note,
+        corrected=short_date(at, zone=view.newsletter.timezone, language=language) if note else "",
         brief=brief,
     )
 
@@ -257,25 +257,6 @@ def _preheader(stories: tuple[Story, ...], words: Mapping[str, str], view: Diges
     return textwrap.shorten(line, longest, placeholder=" …")
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, TEXT_COLUMNS, break_long_words=False, break_on_hyphens=False)
-
-
-@lru_cache
-def _environment(folders: tuple[Path, ...]) -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-    environment = Environment(
-        loader=FileSystemLoader(folders),
-        autoescape=select_autoescape(("html.j2",), default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["wrapped"] = _wrapped
-    return environment
-
-
 @lru_cache
 def _words(folders: tuple[Path, ...]) -> Mapping[str, Mapping[str, str]]:
     """The words by language; a template's own ones come before those that all have in common."""
@@ -288,11 +269,3 @@ def _words(folders: tuple[Path, ...]) -> Mapping[str, Mapping[str, str]]:
         for language in words:
             words[language] |= own.get(language, {})
     return words
-
-
-@lru_cache
-def _inliner() -> "CSSInliner":
-    """Without looking outside: by itself css-inline reads files and URLs that a stylesheet link names."""
-    from css_inline import CSSInliner
-
-    return CSSInliner(load_remote_stylesheets=False, minify_css=True)

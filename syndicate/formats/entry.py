@@ -189,7 +189,7 @@ def atom_archive(
 def _atom(feed: Feed, site: Site, links: Sequence[Mapping[str, str]], *, updated: datetime) -> FeedGenerator:
     generator = _feed(feed, site, links, updated=updated)
     generator.extras.prefixes = ATOM_PREFIXES
-    generator.id(f"tag:{site.tag_host},{TAG_YEAR}:feed/{feed.name}")
+    generator.id(f"tag:{site.tag_host},{TAG_YEAR}:feed/{feed.first_name or feed.name}")
     generator.author(name=site.title, uri=site.url)
     return generator
 

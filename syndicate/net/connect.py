@@ -1,10 +1,11 @@
-"""Sockets to hosts that the operator wrote into the configuration (mail relays). They are trusted, often on a
-private address, and therefore not guarded; never pass a host that came from data.
+"""Sockets to hosts that the operator wrote into the configuration (mail relays, mailboxes). They are trusted, often on
+a private address, and therefore not guarded; never pass a host that came from data.
 """
 
 import asyncio
 import math
 import re
+import socket
 import ssl
 from pathlib import Path
 from typing import cast
@@ -189,3 +190,18 @@ async def open_line(host: str, port: int, *, tls: ssl.SSLContext | None, connect
     async with asyncio.timeout(connect_seconds):
         _, line = await loop.create_connection(Line, host, port, ssl=tls, server_hostname=host if tls else None)
     return line
+
+
+def open_socket(host: str, port: int, *, tls: ssl.SSLContext | None, seconds: float) -> socket.socket:
+    """A blocking socket, for the library that speaks IMAP in a thread; `seconds` are for each step, later ones too.
+
+    Raises OSError only.
+    """
+    plain = socket.create_connection((host, port), timeout=seconds)  # noqa: TID251  # this is syndicate.net
+    if tls is None:
+        return plain
+    try:
+        return tls.wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise

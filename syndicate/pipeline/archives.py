@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,7 +42,6 @@ class Archives:
 
     def __init__(self, db: Database, press: Press) -> None:
         self._db, self._press = db, press
-        self._folder: Path = press.folder / "archives"
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -58,7 +56,7 @@ class Archives:
             return None
         entries = (f"{identifier}@{seq}" for identifier, seq in found.seqs.items())
         etag = digest([self._press.shapes[feed.name], month, f"{found.before} {found.after}", *entries])
-        name = f"{feed.name}-{month}.atom"
+        name = files.archive_name(feed.name, month)
         if (kept := await self._kept(name, etag)) is not None:
             return kept
         if self._waiting >= _MOST_WAITING:
@@ -69,13 +67,13 @@ class Archives:
                 if (kept := await self._kept(name, etag)) is not None:
                     return kept
                 made = await self._make(feed, found, name=name, etag=etag, now=now)
-                await asyncio.to_thread(files.write_document, self._folder, made)
+                await asyncio.to_thread(files.write_document, self._press.archives, made)
                 return made
         finally:
             self._waiting -= 1
 
     async def _kept(self, name: str, etag: str) -> Document | None:
-        kept = await asyncio.to_thread(files.read_document, self._folder, name)
+        kept = await asyncio.to_thread(files.read_document, self._press.archives, name)
         return kept if kept is not None and kept.etag == etag else None
 
     async def _make(self, feed: Feed, month: _Month, *, name: str, etag: str, now: datetime) -> Document:

@@ -18,19 +18,21 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syndicate.channels.mail.message import Variant
 from syndicate.domain.delivery import Outcome, OutcomeKind, Standing, advance
 from syndicate.domain.edition import Books, Edition, EditionState
 from syndicate.domain.retry import next_mail
 from syndicate.errors import StoreTrouble
 from syndicate.pipeline.compose import VARIANT
 from syndicate.pipeline.group_commit import GroupCommit
-from syndicate.pipeline.postroom import Letter, Postroom, encode, write_mail
-from syndicate.ports import Mail, Mailer
+from syndicate.pipeline.postroom import Letter, Postroom, hand_over, open_letter, write_mail
+from syndicate.ports import Copy, Mail, Mailer
 from syndicate.store import editions, fence, jobs, ledger
 from syndicate.store.db import Database, may_pass
 from syndicate.store.ledger import Claimed, Settled
 
-CHUNK = 250  # deliveries claimed at once
+CHUNK = 250  # deliveries claimed at once, or as many as one call of the channel takes
+_AT_A_TIME = 100  # mails written before others have their turn: 2 ms
 _PATIENT = 1.0  # seconds between two tries to write an outcome down
 _INTERRUPTED = Outcome(kind=OutcomeKind.UNCERTAIN, code="interrupted", text="sending stopped before there was a reply")
 log = structlog.get_logger()
@@ -58,11 +60,13 @@ class Part:
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Withheld:
-    """A delivery that was marked, and that a fresh unsubscribe kept off the wire."""
+@dataclass(kw_only=True, eq=False)
+class Notes:
+    """What became of marked deliveries, until a commit takes it; then the next ones begin."""
 
-    id: int
+    settled: list[Settled] = field(default_factory=list)
+    withheld: list[int] = field(default_factory=list)  # a fresh unsubscribe kept them off the wire
+    taken: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,7 @@ class Unwritable:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Call:
     """One call of the channel: what is marked for it, and the outcomes that wait for their commit."""
 
@@ -97,6 +101,9 @@ class Call:
     report: DispatchReport
     marked_at: datetime
     noted: list[asyncio.Future[Marked]]
+    notes: Notes = field(default_factory=lambda: Notes(taken=True))
+    said: Outcome | None = None  # last, and what it led to, by attempt and first try: many may have the same answer
+    after: dict[tuple[int, datetime], Standing] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -104,7 +111,7 @@ class Dispatcher:
 
     def __init__(self, db: Database, room: Postroom) -> None:
         self._db, self._room = db, room
-        self._commits: GroupCommit[Part | Settled | Withheld, Marked] = GroupCommit(self._commit)
+        self._commits: GroupCommit[Part | Notes, Marked] = GroupCommit(self._commit)
         self._fence = 0
         self._in_flight: set[int] = set()  # between mark and outcome
         self._draining = False
@@ -129,11 +136,12 @@ class Dispatcher:
         if newsletter is None:
             await self._hold_without_newsletter(edition)
             return report
-        letter = Letter(edition=edition, newsletter=newsletter, variant=encode(self._room, edition, rendering))
+        letter = open_letter(self._room, edition, rendering)
+        chunk = max(CHUNK, self._room.mailers[newsletter.channel].per_call)
         span = {"edition_id": edition_id, "first": first, "last": last}
         await self._doubt_orphans(edition_id, first, last)
         begin = first
-        while begin <= last and not self._draining and (claimed := await self._claim(edition_id, begin, last)):
+        while begin <= last and not self._draining and (claimed := await self._claim(edition_id, begin, last, chunk)):
             await self._send_claimed(letter, claimed, report)
             begin = claimed[-1].id + 1
         async with self._db.read() as connection:
@@ -161,7 +169,7 @@ class Dispatcher:
             marked = await ledger.marked_by(connection, edition_id=edition_id, first=first, last=last, owner=owner)
             await ledger.doubt(connection, marked - self._in_flight, owner=owner, now=self._room.clock.now())
 
-    async def _claim(self, edition_id: int, first: int, last: int) -> list[Claimed]:
+    async def _claim(self, edition_id: int, first: int, last: int, limit: int) -> list[Claimed]:
         async with self._db.write() as connection:
             return await ledger.claim(
                 connection,
@@ -169,7 +177,7 @@ class Dispatcher:
                 first=first,
                 last=last,
                 owner=self._room.owner,
-                limit=CHUNK,
+                limit=limit,
                 now=self._room.clock.now(),
             )
 
@@ -213,37 +221,47 @@ class Dispatcher:
             finally:
                 self._in_flight -= ids
 
-    async def _send_marked(self, mailer: Mailer, call: Call, written: Sequence[Mail | Unwritable]) -> None:
+    async def _send_marked(self, mailer: Mailer, call: Call, written: Sequence[Mail | Copy | Unwritable]) -> None:
         """Each mail that could be written goes out; each outcome waits for its commit as soon as it is known."""
         silent = dict(call.going)  # no outcome yet
 
         def note(delivery: int, outcome: Outcome | None) -> None:
             self._note(call, silent.pop(delivery), outcome)
 
+        newsletter, left_since = call.letter.edition.newsletter, self._room.revocations.left_since
+
         def may_send(delivery: int) -> bool:
-            person = call.going[delivery].subscriber.id
-            return not self._room.revocations.left_since(call.letter.edition.newsletter, person, call.marked_at)
+            return not left_since(newsletter, call.going[delivery].subscriber.id, call.marked_at)
 
         try:
             for one in written:
                 if isinstance(one, Unwritable):
                     note(one.delivery, Outcome(kind=OutcomeKind.REFUSED, code="unfit", text=one.why))
-            mails = [one for one in written if isinstance(one, Mail)]
-            async for delivery, outcome in mailer.send(mails, may_send=may_send):
+            ready = [one for one in written if not isinstance(one, Unwritable)]
+            async for delivery, outcome in hand_over(mailer, call.letter, ready, may_send=may_send):
                 note(delivery, outcome)
         finally:  # a channel that fails half way leaves doubts, and nothing that looks as if it were under way
             for number in list(silent):
                 note(number, _INTERRUPTED)
 
-    async def _write(self, letter: Letter, part: Sequence[Claimed]) -> Mapping[int, Mail | Unwritable]:
-        """The mails of a part, by delivery. Signing takes so long that the event loop goes on meanwhile."""
+    async def _write(self, letter: Letter, part: Sequence[Claimed]) -> Mapping[int, Mail | Copy | Unwritable]:
+        """The mails of a part, by delivery. Signing takes so long that the event loop goes on meanwhile, in a thread.
 
-        def write() -> Mapping[int, Mail | Unwritable]:
-            return {one.id: self._written(letter, one) for one in part}
+        Where nothing is signed a thread costs more than it saves; many are written some at a time.
+        """
 
-        return write() if letter.variant.seal is None else await asyncio.to_thread(write)
+        def write(some: Sequence[Claimed]) -> Mapping[int, Mail | Copy | Unwritable]:
+            return {one.id: self._written(letter, one) for one in some}
 
-    def _written(self, letter: Letter, one: Claimed) -> Mail | Unwritable:
+        if isinstance(letter.variant, Variant) and letter.variant.seal is not None:
+            return await asyncio.to_thread(write, part)
+        written = dict(write(part[:_AT_A_TIME]))
+        for start in range(_AT_A_TIME, len(part), _AT_A_TIME):
+            await asyncio.sleep(0)
+            written |= write(part[start : start + _AT_A_TIME])
+        return written
+
+    def _written(self, letter: Letter, one: Claimed) -> Mail | Copy | Unwritable:
         try:
             return write_mail(self._room, letter, one.subscriber, delivery=one.id)
         except ValueError as error:
@@ -251,13 +269,27 @@ class Dispatcher:
 
     def _note(self, call: Call, one: Claimed, outcome: Outcome | None) -> None:
         """Has an outcome written down; None means that a fresh unsubscribe kept it off the wire."""
+        if call.notes.taken:
+            call.notes = Notes()
+            call.noted.append(self._commits.enter(call.notes))
+        else:
+            self._commits.bring()
         if outcome is None:
             call.report.count("excluded")
-            call.noted.append(self._commits.enter(Withheld(id=one.id)))
+            call.notes.withheld.append(one.id)
             return
-        after = advance(one.marked, outcome, again_at=self._next_try(one.standing, outcome))
+        after = self._after(call, one, outcome)
         call.report.count(after.state.value)
-        call.noted.append(self._commits.enter(Settled(id=one.id, standing=after)))
+        call.notes.settled.append(Settled(id=one.id, standing=after))
+
+    def _after(self, call: Call, one: Claimed, outcome: Outcome) -> Standing:
+        """Who gets the same "not now" comes back at the same time, so that they share a call again."""
+        if outcome is not call.said:
+            call.said, call.after = outcome, {}
+        same = one.standing.attempt, one.standing.first_due
+        if same not in call.after:
+            call.after[same] = advance(one.marked, outcome, again_at=self._next_try(one.standing, outcome))
+        return call.after[same]
 
     def _next_try(self, standing: Standing, outcome: Outcome) -> datetime | None:
         if outcome.kind is not OutcomeKind.DEFERRED:
@@ -270,7 +302,7 @@ class Dispatcher:
             chance=self._room.chance(),
         )
 
-    async def _commit(self, waiting: Sequence[Part | Settled | Withheld]) -> Mapping[Part | Settled | Withheld, Marked]:
+    async def _commit(self, waiting: Sequence[Part | Notes]) -> Mapping[Part | Notes, Marked]:
         """One transaction writes down what waits; then the fence goes to disk, and only then the wire begins.
 
         Only a part waits for an answer; for the rest it is that it is committed.
@@ -280,8 +312,11 @@ class Dispatcher:
         leads from `sending` back to `due`: what was marked is deferred and goes out when the disk is well again.
         """
         parts = [one for one in waiting if isinstance(one, Part)]
-        settled = [one for one in waiting if isinstance(one, Settled)]
-        withheld = [one.id for one in waiting if isinstance(one, Withheld)]
+        notes = [one for one in waiting if isinstance(one, Notes)]
+        for one in notes:
+            one.taken = True
+        settled = [standing for one in notes for standing in one.settled]
+        withheld = [number for one in notes for number in one.withheld]
 
         async def write(connection: AsyncConnection) -> set[int]:
             owner, now = self._room.owner, self._room.clock.now()
@@ -295,9 +330,9 @@ class Dispatcher:
             return await ledger.mark(connection, [i for part in parts for i in part.ids], owner=owner, now=now)
 
         marked, hindrance = await self._keep(
-            write, then=self._raise_disk if parts else _nothing, deliveries=len(waiting)
+            write, then=self._raise_disk if parts else _nothing, deliveries=len(settled) + len(withheld)
         )
-        done: dict[Part | Settled | Withheld, Marked] = dict.fromkeys(waiting, _NOTHING_MARKED)
+        done: dict[Part | Notes, Marked] = dict.fromkeys(waiting, _NOTHING_MARKED)
         for part in parts:
             done[part] = Marked(ids=frozenset(marked.intersection(part.ids)), hindrance=hindrance)
         return done

@@ -22,7 +22,7 @@ from syndicate.pipeline.notify import plan_edition
 from syndicate.store import changes, editions, jobs, ledger, partners
 from syndicate.store.db import Database
 
-BATCH = 500  # deliveries a job
+BATCH = 1000  # deliveries a job; no channel takes more in one call
 _CHUNK = 5000  # candidates a transaction
 
 

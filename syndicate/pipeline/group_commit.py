@@ -21,6 +21,7 @@ class GroupCommit(Generic[_T, _R]):
     def __init__(self, commit: Callable[[Sequence[_T]], Awaitable[Mapping[_T, _R]]]) -> None:
         self._commit = commit
         self._waiting: list[tuple[_T, asyncio.Future[_R]]] = []
+        self._brought = 0
         self._urged = False
         self._running: asyncio.Task[None] | None = None
         self._begun = -math.inf  # the last commit, on the loop's clock
@@ -37,11 +38,16 @@ class GroupCommit(Generic[_T, _R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_R] = loop.create_future()
         self._waiting.append((thing, future))
+        self.bring()
         if loop.time() - self._begun > _WHILE:
             self.urge()
         elif self._alarm is None:
             self._alarm = loop.call_at(self._begun + _WHILE, self.urge)
         return future
+
+    def bring(self) -> None:
+        """Says that something which has entered has grown: it counts as company."""
+        self._brought += 1
 
     def urge(self) -> None:
         """What has entered is committed as soon as can be."""
@@ -81,8 +87,8 @@ class GroupCommit(Generic[_T, _R]):
     async def _company(self) -> None:
         """Waits as long as each pass of the event loop brings more: a busy one is about to bring still more."""
         before = 0
-        while before < len(self._waiting):
-            before = len(self._waiting)
+        while before < self._brought:
+            before = self._brought
             await asyncio.sleep(0)
 
 

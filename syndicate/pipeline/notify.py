@@ -60,8 +60,8 @@ async def know_endpoints(db: Database, endpoints: Sequence[Endpoint]) -> None:
     """A new endpoint begins here: it is told what happens from now on."""
     async with db.write() as connection:
         for endpoint in endpoints:
-            if await changes.cursor(connection, _place(endpoint)) is None:
-                await changes.move_cursor(connection, _place(endpoint), await changes.head(connection))
+            if await changes.cursor(connection, endpoint_place(endpoint)) is None:
+                await changes.move_cursor(connection, endpoint_place(endpoint), await changes.head(connection))
 
 
 async def plan_pushes(db: Database, endpoints: Sequence[Endpoint], *, now: datetime) -> int:
@@ -150,7 +150,7 @@ async def ask_for_pushing(connection: AsyncConnection, endpoint: str, *, now: da
 async def _plan_span(db: Database, endpoint: Endpoint, *, now: datetime) -> int | None:
     """One transaction's worth of changes. Returns how many pushes they made, None at the end of the log."""
     async with db.write() as connection:
-        place = await changes.cursor(connection, _place(endpoint)) or 0
+        place = await changes.cursor(connection, endpoint_place(endpoint)) or 0
         span = await changes.span(connection, place, await changes.head(connection), _SPAN)
         if not span:
             return None
@@ -161,7 +161,7 @@ async def _plan_span(db: Database, endpoint: Endpoint, *, now: datetime) -> int 
             article = standing[change.article_id]
             wanted = _is_for(endpoint, article) and not _has_first(endpoint, firsts.get(article.id))
             planned += await _plan_change(connection, endpoint, change, wanted=wanted, now=now)
-        await changes.move_cursor(connection, _place(endpoint), span[-1].seq)
+        await changes.move_cursor(connection, endpoint_place(endpoint), span[-1].seq)
         if planned:
             await ask_for_pushing(connection, endpoint.name, now=now)
     return planned
@@ -300,5 +300,6 @@ async def _edition_data(db: Database, push: Push, site: Site) -> Mapping[str, ob
     }
 
 
-def _place(endpoint: Endpoint) -> str:
+def endpoint_place(endpoint: Endpoint) -> str:
+    """The endpoint's place in the change log."""
     return f"endpoint:{endpoint.name}"

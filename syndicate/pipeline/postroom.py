@@ -1,18 +1,28 @@
 """What mail is sent with, and how an edition becomes one person's mail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from syndicate.channels.mail.dkim import SigningKey
-from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
+from syndicate.channels.mail.message import Addressee, Variant, compile_variant, own_fields
 from syndicate.domain.audience import Subscriber
+from syndicate.domain.delivery import Outcome
 from syndicate.domain.edition import Edition
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
-from syndicate.domain.token import Keyring, Purpose, Token, delivery_name, make_token, name_number, verp_token
-from syndicate.ports import Clock, Mail, Mailer
+from syndicate.domain.token import (
+    Keyring,
+    Purpose,
+    Token,
+    delivery_name,
+    mailed_token,
+    make_token,
+    name_number,
+    verp_token,
+)
+from syndicate.ports import BulkMailer, Clock, Copy, Letterhead, Mail, Mailer, Sheet
 from syndicate.store.editions import Rendering
 
 
@@ -55,21 +65,39 @@ class Postroom:
     install: str
     clock: Clock
     chance: Callable[[], float]  # in [0, 1): spreads tries
+    left_by_mail: frozenset[str] = frozenset()  # sender domains whose unsubscribe addresses are read
 
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """An edition's rendering, encoded once, with what its mails have in common."""
+    """An edition's rendering with what its mails have in common: encoded once, or for a provider who writes them."""
 
     edition: Edition
     newsletter: Newsletter
-    variant: Variant
+    variant: Variant | Sheet
+
+
+def open_letter(room: Postroom, edition: Edition, rendering: Rendering) -> Letter:
+    """The rendering in the form that the newsletter's channel takes."""
+    newsletter = room.newsletters[edition.newsletter]
+    if isinstance(room.mailers[newsletter.channel], BulkMailer):
+        words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
+        sheet = Sheet(letterhead=_letterhead(newsletter, edition), **words)
+        return Letter(edition=edition, newsletter=newsletter, variant=sheet)
+    return Letter(edition=edition, newsletter=newsletter, variant=encode(room, edition, rendering))
 
 
 def encode(room: Postroom, edition: Edition, rendering: Rendering) -> Variant:
-    """The rendering as bytes with holes. The date is the edition's, so a retry is the same mail."""
+    """The rendering as bytes with holes."""
     newsletter = room.newsletters[edition.newsletter]
-    letterhead = Letterhead(
+    words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
+    keys = room.signing_keys.get(newsletter.name, ())
+    return compile_variant(letterhead=_letterhead(newsletter, edition), signing_keys=keys, **words)
+
+
+def _letterhead(newsletter: Newsletter, edition: Edition) -> Letterhead:
+    """The date is the edition's, so a retry is the same mail."""
+    return Letterhead(
         from_name=newsletter.sender_name,
         from_address=newsletter.sender_address,
         date=edition.frozen_at or edition.created_at,
@@ -77,9 +105,6 @@ def encode(room: Postroom, edition: Edition, rendering: Rendering) -> Variant:
         list_id=f"{newsletter.name}.{newsletter.sender_domain}",
         list_title=newsletter.title,
     )
-    words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
-    keys = room.signing_keys.get(newsletter.name, ())
-    return compile_variant(letterhead=letterhead, signing_keys=keys, **words)
 
 
 def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscriber) -> str:
@@ -93,17 +118,35 @@ def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscrib
     return f"{site.public_url}/u/{make_token(ring, token)}"
 
 
-def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail:
-    """One person's copy: their address, their link, a bounce address, and a Message-ID, the same on every try."""
+def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail | Copy:
+    """One person's copy: their address, their link, a bounce address, and a Message-ID, the same on every try.
+
+    Raises ValueError where a header can't carry something of it.
+    """
     name = delivery_name(room.ring, letter.edition.id, person.id)
     domain = letter.newsletter.sender_domain
     link = unsubscribe_url(room.site, room.ring, letter.newsletter.name, person)
-    addressee = Addressee(address=person.address, name=person.name, message_id=f"{name}@{domain}", unsubscribe_url=link)
+    mailto = f"mailto:u+{mailed_token(link.rpartition('/')[2])}@{domain}" if domain in room.left_by_mail else None
+    addressee = Addressee(person.address, f"{name}@{domain}", person.name, link, mailto)
+    sender = f"b+{verp_token(room.ring, delivery)}@{domain}"
+    values = {"unsubscribe_url": link}
+    if isinstance(letter.variant, Sheet):
+        return Copy(delivery, person.address, sender, own_fields(addressee), values)
     return Mail(
         delivery=delivery,
         name=name,
         recipient=person.address,
-        sender=f"b+{verp_token(room.ring, delivery)}@{domain}",
-        content=letter.variant.message(addressee, {"unsubscribe_url": link}),
+        sender=sender,
+        content=letter.variant.message(addressee, values),
         is_clean=True,
     )
+
+
+def hand_over(
+    mailer: Mailer, letter: Letter, written: Sequence[Mail | Copy], *, may_send: Callable[[int], bool]
+) -> AsyncIterator[tuple[int, Outcome | None]]:
+    """One call of the channel that the letter was opened for."""
+    if isinstance(letter.variant, Sheet) and isinstance(mailer, BulkMailer):
+        copies = [one for one in written if isinstance(one, Copy)]
+        return mailer.send_bulk(letter.variant, copies, may_send=may_send)
+    return mailer.send([one for one in written if isinstance(one, Mail)], may_send=may_send)

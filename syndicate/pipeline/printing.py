@@ -142,3 +142,7 @@ def _keep_files(press: Press, prints: Iterable[Print]) -> None:
     wanted = {f"{feed.name}.{one.name}" for feed in press.feeds for one in press.formats_of(feed)}
     for name in set(files.document_names(press.folder)) - wanted:
         files.remove_document(press.folder, name)
+    archived = {feed.name for feed in press.feeds if feed.has_archives}
+    for name in files.document_names(press.archives):
+        if files.feed_of_archive(name) not in archived:
+            files.remove_document(press.archives, name)

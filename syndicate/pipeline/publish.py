@@ -8,7 +8,7 @@ joined from that (see printing.py). An article that a format can't write is quar
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +26,23 @@ from syndicate.domain.feed import (
     month_of,
     month_span,
 )
-from syndicate.domain.manifest import choose, entry_line, frees_a_place, line_of
+from syndicate.domain.manifest import (
+    choose,
+    entry_line,
+    frees_a_place,
+    is_plain,
+    line_of,
+    marks_of,
+    newest_of,
+    put_on_top,
+)
 from syndicate.domain.selection import SelectionIndex
 from syndicate.formats.pack import kept_flavour, squeeze
 from syndicate.formats.wording import wording
 from syndicate.ports import Format
 from syndicate.store import articles, changes, feeds, jobs
 from syndicate.store.db import Database
-from syndicate.store.feeds import FeedState, Fragment, Manifest, Quarantined
+from syndicate.store.feeds import FeedState, Fragment, Manifest, Plain, Quarantined
 
 CURSOR = "publish"
 FRAME = "1"  # raise it when a release writes something else around the entries: ETags and files must not stay the same
@@ -59,6 +68,11 @@ class Press:
     feeds: tuple[Feed, ...]
     formats: tuple[Format, ...]
     folder: Path
+
+    @property
+    def archives(self) -> Path:
+        """Where the archives of feeds lie that somebody has asked for."""
+        return self.folder / "archives"
 
     def formats_of(self, feed: Feed) -> list[Format]:
         """The formats a feed is offered in."""
@@ -90,8 +104,11 @@ class _Changed:
 
     upto: int
     articles: Mapping[str, Article]  # as they stand now
+    lines: Mapping[str, str]  # of manifests, by article id
     held: Mapping[str, Sequence[Article]]  # by feed
+    held_before: set[tuple[str, str]]  # (feed, article id)
     gone: Mapping[str, set[str]]  # by feed, ids of articles that it holds no longer
+    earlier: Sequence[int]  # the seqs under which the articles stood before
 
     @property
     def feeds(self) -> set[str]:
@@ -99,13 +116,27 @@ class _Changed:
         return {*self.held, *self.gone}
 
 
+@dataclass(kw_only=True)
+class _LaidOut:
+    """What the touched feeds show now, as far as it is something else, by name."""
+
+    topped: dict[str, Plain] = field(default_factory=dict)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    articles: dict[str, Article] = field(default_factory=dict)  # what may be new in them, by its line
+    new: dict[str, set[str]] = field(default_factory=dict)  # names of the formats that show it, by its line
+
+    def show(self, feed: Feed, lines: Iterable[str]) -> None:
+        """These lines are new in the feed."""
+        for line in lines:
+            self.new.setdefault(line, set()).update(feed.formats)
+
+
 async def publish_feeds(db: Database, press: Press, *, now: datetime) -> PublishReport:
     """Brings every feed up to the end of the change log."""
     report = PublishReport()
     async with db.read() as connection:
         known = await feeds.shapes(connection, since=now - STALE)
-        head = await changes.head(connection)
-        place = await changes.cursor(connection, CURSOR) or 0
+        place, head = await changes.unread(connection, CURSOR)
     whole = {name for name, shape in press.shapes.items() if known.get(name) != (shape, True)}
     await _rebuild(db, press, {name for name in whole if name not in known or known[name][0] != press.shapes[name]})
     while place < head or whole:
@@ -160,8 +191,8 @@ async def _publish_span(
     """Takes up the next changes, and the feeds of `whole` from the ground up. Returns the place that is reached."""
     async with db.read() as connection:
         changed = await _read_changes(connection, press, after=after, upto=upto)
-        manifests, newcomers = await _lay_out(connection, press, changed, whole, now=now)
-        missing = await _missing(connection, press, manifests, newcomers)
+        laid_out = await _lay_out(connection, press, changed, whole, now=now)
+        missing = await _missing(connection, press, laid_out)
     made, bad = (
         await asyncio.to_thread(_make, missing, press, now=now)
         if len(missing) > _AT_ONCE
@@ -170,7 +201,7 @@ async def _publish_span(
     names = {kept_flavour(one, press.site): one.name for one in press.formats}
     fit = {(fragment.article_id, names[fragment.flavour]) for fragment in made}
     async with db.write() as connection:
-        if (await changes.cursor(connection, CURSOR, lock=True) or 0) != after:
+        if not await changes.move_on(connection, CURSOR, after=after, upto=changed.upto):
             return upto  # somebody else publishes, and has read on: what we laid out is of yesterday
         await feeds.put_entries(connection, changed.held)
         for name, gone in changed.gone.items():
@@ -178,69 +209,113 @@ async def _publish_span(
         await feeds.keep_fragments(connection, made)
         await feeds.put_quarantines(connection, bad)
         await feeds.lift_quarantines(connection, fit)
-        await feeds.save(connection, manifests.values())
-        await feeds.drop_old_fragments(connection, changed.articles)
-        await changes.move_cursor(connection, CURSOR, changed.upto)
-    if manifests:
+        await feeds.keep_lines(connection, laid_out.new)
+        await feeds.save(connection, laid_out.manifests.values())
+        await feeds.save_plain(connection, laid_out.topped.values())
+        await feeds.drop_earlier(connection, changed.articles, changed.earlier)
+    published = sorted({*laid_out.manifests, *laid_out.topped})
+    if published:
         db.feeds_published.set()
-    report.feeds.extend(name for name in manifests if name not in report.feeds)
+    report.feeds.extend(name for name in published if name not in report.feeds)
     report.quarantined.extend(bad)
     return changed.upto
 
 
 async def _read_changes(connection: AsyncConnection, press: Press, *, after: int, upto: int) -> _Changed:
-    span = await changes.span(connection, after, upto, _SPAN)
-    found = await articles.by_ids(connection, {change.article_id for change in span})
+    reached, seqs = await changes.touched(connection, after, upto, limit=_SPAN)
+    found = await articles.by_ids(connection, seqs)
     held = _by_feed(press, found.values())
+    held_before = await feeds.holding(connection, found)
     gone: dict[str, set[str]] = {}
     still = {(name, article.id) for name, listed in held.items() for article in listed}
-    for name, identifier in await feeds.holding(connection, found) - still:
+    for name, identifier in held_before - still:
         if name in press.by_name:
             gone.setdefault(name, set()).add(identifier)
-    reached = span[-1].seq if len(span) == _SPAN else upto
-    return _Changed(upto=reached, articles=found, held=held, gone=gone)
+    return _Changed(
+        upto=reached,
+        articles=found,
+        lines={name: _line(article, press.site) for name, article in found.items()},
+        held=held,
+        held_before=held_before,
+        gone=gone,
+        earlier=[seq for name, article in found.items() for seq in seqs[name] if seq < article.seq],
+    )
 
 
 async def _lay_out(
     connection: AsyncConnection, press: Press, changed: _Changed, whole: set[str], *, now: datetime
-) -> tuple[dict[str, Manifest], dict[str, Article]]:
-    """What the touched feeds show now, as far as it is something else, and what is new in them, by its line."""
-    before = await feeds.manifests(connection, changed.feeds | whole)
-    newcomers = {_line(article, press.site): article for article in changed.articles.values()}
-    news = {article.id: line for line, article in newcomers.items()}
-    manifests: dict[str, Manifest] = {}
-    for name in sorted(changed.feeds | whole):
+) -> _LaidOut:
+    laid_out = _LaidOut(articles={changed.lines[name]: article for name, article in changed.articles.items()})
+    await _put_on_top(connection, press, changed, changed.held.keys() - changed.gone.keys() - whole, laid_out, now=now)
+    others = (changed.feeds | whole) - laid_out.topped.keys()
+    before = await feeds.manifests(connection, others) if others else {}
+    for name in sorted(others):
         former = before.get(name)
-        after = None if former is None or name in whole else _with_changes(press, former, changed, news, now=now)
+        after = None if former is None or name in whole else _with_changes(press, former, changed, now=now)
         if after is None:
             found = await _candidates(connection, press.by_name[name], changed, now=now)
             filling = {_line(article, press.site): article for article in found}
-            newcomers |= filling
+            laid_out.articles |= filling
             after = await _from_the_ground_up(connection, press, name, former, filling, now=now)
         if name in whole or former is None or after.state.manifest != former.state.manifest:
-            manifests[name] = after
-    return manifests, newcomers
+            laid_out.manifests[name] = after
+            laid_out.show(press.by_name[name], laid_out.articles.keys() & after.lines)
+    return laid_out
 
 
-def _with_changes(
-    press: Press, former: Manifest, changed: _Changed, news: Mapping[str, str], *, now: datetime
-) -> Manifest | None:
+async def _put_on_top(
+    connection: AsyncConnection,
+    press: Press,
+    changed: _Changed,
+    names: Iterable[str],
+    laid_out: _LaidOut,
+    *,
+    now: datetime,
+) -> None:
+    """Lays out those of these feeds for which the changes are only new stories on top: nothing else is looked at.
+
+    They are not looked through: tombstones and archives still wait for that, however busy a feed is.
+    """
+    news = {name: lines for name in names if (lines := _on_top(press.by_name[name], changed))}
+    found = await feeds.plain(connection, news) if news else []
+    line_of = await feeds.lines(connection, {newest_of(one.lines) for one in found if one.lines})
+    for one in found:
+        feed, lines = press.by_name[one.name], news[one.name]
+        if one.lines and line_of.get(newest_of(one.lines), lines[0]) >= lines[-1]:
+            continue
+        marks = put_on_top(one.lines, lines, limit=feed.limit)
+        shown = digest([press.shapes[one.name], one.archive, marks])
+        laid_out.topped[one.name] = one._replace(manifest=shown, updated_at=max(one.updated_at, now), lines=marks)
+        laid_out.show(feed, lines)
+
+
+def _on_top(feed: Feed, changed: _Changed) -> list[str]:
+    """The lines of what the feed shows of the changes, newest first; none if one of them isn't new and plain."""
+    held = changed.held[feed.name]
+    lines = [changed.lines[article.id] for article in held]
+    old = any((feed.name, article.id) in changed.held_before for article in held)
+    return sorted(lines, reverse=True)[: feed.limit] if not old and all(map(is_plain, lines)) else []
+
+
+def _with_changes(press: Press, former: Manifest, changed: _Changed, *, now: datetime) -> Manifest | None:
     """The manifest after the changes; None when others than the changed articles may come in too."""
     name = former.state.name
     buried = {tombstone.ref for tombstone in former.gone}
     if name in changed.gone or any(article.public_id in buried for article in changed.held[name]):
         return None
-    lines = set(former.lines)
+    lines = list(former.lines)
     for article in changed.held[name]:
-        before, after = line_of(former.lines, article.id), news[article.id]
+        after = changed.lines[article.id]
+        before = line_of(lines, article.id) if (name, article.id) in changed.held_before else None
         if frees_a_place(before, after):
             return None
-        lines.discard(before or "")
-        lines.add(after)
+        if before is not None:
+            lines.remove(before)
+        lines.insert(0, after)
     chosen = choose(lines, limit=press.by_name[name].limit, now=now)
-    laid_out = _manifest(press, name, former, chosen, former.gone, former.archive, now=now)
     # It was not looked through: tombstones and archives still wait for that, however busy the feed is.
-    return replace(laid_out, state=replace(laid_out.state, published_at=former.state.published_at))
+    looked_through = former.state.published_at
+    return _manifest(press, name, former, chosen, former.gone, former.archive, now=now, looked_through=looked_through)
 
 
 async def _candidates(
@@ -275,7 +350,7 @@ async def _from_the_ground_up(
         this_month, _ = month_span(month_of(now, zone=zone), zone=zone)
         newest = await feeds.nearest(connection, name, before=this_month)
         archive = month_of(newest, zone=zone) if newest else ""
-    return _manifest(press, name, former, lines, gone, archive, now=now)
+    return _manifest(press, name, former, lines, gone, archive, now=now, looked_through=now)
 
 
 def _line(article: Article, site: Site) -> str:
@@ -294,37 +369,31 @@ def _manifest(
     archive: str,
     *,
     now: datetime,
+    looked_through: datetime,
 ) -> Manifest:
     shape = press.shapes[name]
-    shown = digest([shape, archive, *map(repr, gone), *lines])
-    state = FeedState(name=name, shape=shape, manifest=shown, updated_at=now, published_at=now)
-    state = replace(state, updated_at=_last_change(former, state))
+    shown = digest([shape, archive, *map(repr, gone), marks_of(lines)])
+    updated = _last_change(former, shown, now=now)
+    state = FeedState(name=name, shape=shape, manifest=shown, updated_at=updated, published_at=looked_through)
     return Manifest(state=state, lines=lines, gone=gone, archive=archive)
 
 
-def _last_change(before: Manifest | None, after: FeedState) -> datetime:
+def _last_change(before: Manifest | None, shown: str, *, now: datetime) -> datetime:
     """When what a feed shows last changed: looking through it doesn't move that, and it never goes back."""
     if before is None:
-        return after.updated_at
-    if before.state.manifest == after.manifest:
-        return before.state.updated_at
-    return max(before.state.updated_at, after.updated_at)
+        return now
+    return before.state.updated_at if before.state.manifest == shown else max(before.state.updated_at, now)
 
 
-async def _missing(
-    connection: AsyncConnection, press: Press, manifests: Mapping[str, Manifest], newcomers: Mapping[str, Article]
-) -> list[tuple[Article, Format]]:
-    """The entries of these manifests that nobody has made yet, article by article; only newcomers can be among them."""
-    wanted: dict[str, set[str]] = {}  # line → names of formats
-    for name, manifest in manifests.items():
-        for line in set(manifest.lines).intersection(newcomers):
-            wanted.setdefault(line, set()).update(press.by_name[name].formats)
-    kept = await feeds.have_fragments(connection, {newcomers[line].id: newcomers[line].seq for line in wanted})
+async def _missing(connection: AsyncConnection, press: Press, laid_out: _LaidOut) -> list[tuple[Article, Format]]:
+    """The entries that nobody has made yet, article by article; only what is new can be among them."""
+    articles = {line: laid_out.articles[line] for line in sorted(laid_out.new)}
+    kept = await feeds.have_fragments(connection, {article.id: article.seq for article in articles.values()})
     return [
-        (newcomers[line], one)
-        for line in sorted(wanted)
+        (article, one)
+        for line, article in articles.items()
         for one in press.formats
-        if one.name in wanted[line] and (kept_flavour(one, press.site), newcomers[line].id) not in kept
+        if one.name in laid_out.new[line] and (kept_flavour(one, press.site), article.id) not in kept
     ]
 
 

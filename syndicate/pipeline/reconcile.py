@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber
+from syndicate.domain.consent import Consent, Said
 from syndicate.domain.edition import Edition, EditionState
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.token import Keyring, Purpose, delivery_name, name_number, read_token
@@ -23,7 +24,7 @@ from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import ask_for_mailing
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.ports import Clock, Evidence
-from syndicate.store import audience, editions, fence, ledger, partners
+from syndicate.store import audience, consents, editions, fence, ledger, partners
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
 
@@ -191,7 +192,7 @@ async def read_leaving(db: Database, way_out: Exit, text: str) -> Leaving | None
     return Leaving(subscriber=person, newsletter=name, title=known.title if known else name)
 
 
-async def leave(db: Database, way_out: Exit, leaving: Leaving, *, now: datetime) -> bool:
+async def leave(db: Database, way_out: Exit, leaving: Leaving, *, now: datetime, origin: str = "link") -> bool:
     """Ends a subscription before the answer is given: in the database, in the journal, and for sends under way.
 
     False: it was ended before. Saying it twice changes nothing.
@@ -208,6 +209,9 @@ async def leave(db: Database, way_out: Exit, leaving: Leaving, *, now: datetime)
             log.error("departure.unnoted", subscriber=person.id, newsletter=name, problem=str(error))
     async with db.write() as connection:
         ended = await audience.unsubscribe(connection, name, person.id, now=now)
+        if ended:
+            said = Consent(newsletter=name, what=Said.ENDED, at=now, origin=origin)
+            await consents.add(connection, digest, [said])
     way_out.revocations.add(name, person.id, at=way_out.clock.now())
     return ended
 
@@ -222,9 +226,12 @@ async def join(db: Database, person: Subscriber, newsletters: Iterable[str], *, 
         if held := await audience.suppression(connection, digest):
             raise Refused(f"{person.address} must not be written to: {held[0]}, since {held[1]:%Y-%m-%d}")
         known = await audience.add(connection, person, digest=digest)
-        return [
+        new = [
             name for name in newsletters if await audience.subscribe(connection, name, known.id, origin=origin, now=now)
         ]
+        said = [Consent(newsletter=name, what=Said.CONFIRMED, at=now, origin=origin) for name in new]
+        await consents.add(connection, digest, said)
+        return new
 
 
 async def _look(db: Database, channel: Evidence, ring: Keyring, edition_id: int) -> dict[int, bool]:
@@ -261,4 +268,8 @@ async def _depart_again(connection: AsyncConnection, departure: Departure, *, no
     subscription = chosen.get(departure.newsletter)
     if subscription is None or subscription.since > departure.at:
         return False  # came back after leaving
-    return await audience.unsubscribe(connection, departure.newsletter, person.id, now=now)
+    ended = await audience.unsubscribe(connection, departure.newsletter, person.id, now=now)
+    if ended:
+        said = Consent(newsletter=departure.newsletter, what=Said.ENDED, at=departure.at, origin="journal")
+        await consents.add(connection, departure.digest, [said])
+    return ended

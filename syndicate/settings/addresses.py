@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -99,6 +99,14 @@ def _allowed(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError('not an address or network; write for example "127.0.0.1" or "10.0.0.0/24"') from None
+    return value
+
+
 def _host(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", value):
         raise ValueError('not a host; write its name or address without port, for example "smtp.example.com"')
@@ -110,4 +118,5 @@ FrontPage = Annotated[str, AfterValidator(_front_page)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Listen = Annotated[str, AfterValidator(_listen)]
 AllowEntry = Annotated[str, AfterValidator(_allowed)]
+ProxyEntry = Annotated[str, AfterValidator(_proxy)]
 Host = Annotated[str, AfterValidator(_host)]

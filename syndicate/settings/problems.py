@@ -11,9 +11,9 @@ from syndicate.settings.around import nearest
 from syndicate.settings.file import ConfigFile, Location, shortened
 from syndicate.settings.whole import TABLES, keys_of
 
-LISTS = ("sources", "feeds", "newsletters", "partners", "endpoints")
-_KINDS = ("sources", "channels")  # tables whose keys depend on `kind`; pydantic puts the kind into the path
-_SECRETS = frozenset({"password", "secret"})
+LISTS = ("sources", "feeds", "newsletters", "partners", "endpoints", "receipts")
+_KINDS = ("sources", "channels", "receipts")  # tables whose keys depend on `kind`; pydantic puts the kind into the path
+_SECRETS = frozenset({"password", "secret", "api_key", "webhook_key"})
 
 _WORDS: Mapping[str, str] = {
     "missing": "is missing; write {key} = …, see docs/configuration.md",

@@ -23,6 +23,7 @@ from syndicate.settings.addresses import (
     HostPort,
     Listen,
     Origin,
+    ProxyEntry,
     Url,
     host_port,
     is_allowed,
@@ -117,6 +118,7 @@ class WebTable(Table):
     public_url: Origin
     listen: Listen = "127.0.0.1:8080"
     gone_feeds: tuple[FormerName, ...] = ()
+    trusted_proxies: tuple[ProxyEntry, ...] = ()
 
     @property
     def bind(self) -> HostPort:
@@ -125,7 +127,7 @@ class WebTable(Table):
 
     @property
     def outbox(self) -> bool:
-        """True when the outbox may be shown: nobody but this machine can ask for it."""
+        """True when the outbox may be shown without an account: nobody but this machine can ask for it."""
         return is_loopback(self.bind.host) and is_loopback(urlsplit(self.public_url).hostname or "")
 
 
@@ -293,6 +295,59 @@ class SmtpChannel(Table):
             raise ValueError("user and password belong together; write both username and password, or neither")
         if value is not None and info.data.get("tls") == "none" and not is_loopback(info.data.get("host", "")):
             raise ValueError('would cross the network in clear; write tls = "starttls" or "tls"')
+        return value
+
+
+class MailgunChannel(Table):
+    """Mail goes to a provider who writes the messages, signs them, and tells later what became of them."""
+
+    kind: Literal["mailgun"]
+    domain: Host
+    api_key: Secret
+    region: Literal["us", "eu"] = "us"
+    url: Url | None = None
+    connections: int = Field(default=1, ge=1, le=16)
+    webhook_key: Secret | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _covered(cls, value: str | None) -> str | None:
+        if value and not value.startswith("https:") and not is_loopback(urlsplit(value).hostname or ""):
+            raise ValueError("the API key would cross the network in clear; write https://…")
+        return value
+
+
+class ReceiptsTable(Table):
+    """Where bounces and complaints come in."""
+
+    name: Name
+    domains: tuple[Host, ...] = ()
+
+
+class MaildirReceipts(ReceiptsTable):
+    """A folder that a mail system on this machine puts them into."""
+
+    kind: Literal["maildir"]
+    path: FilePath
+
+
+class ImapReceipts(ReceiptsTable):
+    """A mailbox on a server."""
+
+    kind: Literal["imap"]
+    host: Host
+    port: int = Field(default=993, ge=1, le=65535)
+    tls: Literal["tls", "starttls", "none"] = "tls"
+    username: Line
+    password: Secret
+    folder: Title = "INBOX"
+    ca_file: FilePath | None = None
+
+    @field_validator("password")
+    @classmethod
+    def _covered(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("tls") == "none" and not is_loopback(info.data.get("host", "")):
+            raise ValueError('would cross the network in clear; write tls = "tls" or "starttls"')
         return value
 
 

@@ -12,9 +12,19 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator
 
 from syndicate import __version__
-from syndicate.channels import MailConfig, MaildirConfig, SmtpConfig
+from syndicate.channels import (
+    ImapConfig,
+    MailboxConfig,
+    MailConfig,
+    MaildirConfig,
+    MaildirInConfig,
+    MailgunConfig,
+    SmtpConfig,
+)
+from syndicate.channels.mail.mailgun import REGIONS
 from syndicate.domain import feed, newsletter, partner
 from syndicate.domain.source import SourceConfig
+from syndicate.settings.around import nearest
 from syndicate.settings.kinds import EngineName, FilePath, KeysPath, Name
 from syndicate.settings.newsletters import BannerTable, DarkTable, LookTable, NewsletterTable, SponsorTable
 from syndicate.settings.secret import NOT_LOOKED_UP, StoreUrl
@@ -24,8 +34,11 @@ from syndicate.settings.tables import (
     FeedSource,
     FeedTable,
     FolderSource,
+    ImapReceipts,
     LogTable,
     MaildirChannel,
+    MaildirReceipts,
+    MailgunChannel,
     NetTable,
     PageSource,
     PartnerTable,
@@ -38,7 +51,8 @@ from syndicate.settings.tables import (
 )
 
 AnySource = Annotated[FolderSource | FeedSource | WordPressSource | PageSource, Field(discriminator="kind")]
-AnyChannel = Annotated[MaildirChannel | SmtpChannel, Field(discriminator="kind")]
+AnyChannel = Annotated[MaildirChannel | SmtpChannel | MailgunChannel, Field(discriminator="kind")]
+AnyReceipts = Annotated[MaildirReceipts | ImapReceipts, Field(discriminator="kind")]
 
 
 class Settings(Table):
@@ -61,6 +75,7 @@ class Settings(Table):
     newsletter_tables: tuple[NewsletterTable, ...] = Field(default=(), alias="newsletters")
     partner_tables: tuple[PartnerTable, ...] = Field(default=(), alias="partners")
     endpoint_tables: tuple[EndpointTable, ...] = Field(default=(), alias="endpoints")
+    receipt_tables: tuple[AnyReceipts, ...] = Field(default=(), alias="receipts")
 
     @field_validator("feed_tables")
     @classmethod
@@ -71,6 +86,20 @@ class Settings(Table):
             raise ValueError(
                 f'"{name}" can\'t have become two things; leave it in moved of one feed, or in gone_feeds of [web]'
             )
+        return value
+
+    @field_validator("receipt_tables")
+    @classmethod
+    def _of_a_sender(cls, value: tuple[AnyReceipts, ...], info: ValidationInfo) -> tuple[AnyReceipts, ...]:
+        newsletters = info.data.get("newsletter_tables")
+        senders = {table.sender.address.rpartition("@")[2] for table in newsletters or ()}
+        for table in value if newsletters is not None else ():
+            for domain in table.domains:
+                if domain not in senders:
+                    raise ValueError(
+                        f'"{domain}" in domains of "{table.name}": no newsletter is from there; '
+                        f"{nearest(domain, tuple(sorted(senders)))}"
+                    )
         return value
 
     @property
@@ -108,6 +137,7 @@ class Settings(Table):
                 name=table.name,
                 title=table.title,
                 selection=table.select.selection(),
+                first_name=next(iter(table.moved), ""),
                 description=table.description,
                 limit=table.limit,
                 language=table.language or self.site_table.language,
@@ -151,10 +181,39 @@ class Settings(Table):
         """The ways out for mail; where secrets weren't looked up, only those that need none."""
         return tuple(self._channel(name, table) for name, table in self.channels.items() if _is_open(table))
 
+    def mailboxes(self) -> tuple[MailboxConfig, ...]:
+        """Where receipts come in; where secrets weren't looked up, only those that need none."""
+        return tuple(
+            MaildirInConfig(name=table.name, path=table.path)
+            if isinstance(table, MaildirReceipts)
+            else ImapConfig(
+                name=table.name,
+                host=table.host,
+                port=table.port,
+                tls=table.tls,
+                username=table.username,
+                password=table.password.get_secret_value(),
+                folder=table.folder,
+                ca_file=str(table.ca_file) if table.ca_file else None,
+            )
+            for table in self.receipt_tables
+            if isinstance(table, MaildirReceipts) or table.password != NOT_LOOKED_UP
+        )
+
+    def domains_left_by_mail(self) -> frozenset[str]:
+        """Sender domains whose unsubscribe addresses are read: their mails name one beside the link."""
+        return frozenset(domain for table in self.receipt_tables for domain in table.domains)
+
     def selectors(self) -> Mapping[str, str]:
         """By newsletter, with which keys its mails are signed; those that aren't signed are left out."""
-        told = {table.name: self.channels[table.channel].dkim for table in self.newsletter_tables}
-        return {name: selector for name, selector in told.items() if selector}
+        told = {table.name: self.channels[table.channel] for table in self.newsletter_tables}
+        ours = {name: table.dkim for name, table in told.items() if not isinstance(table, MailgunChannel)}
+        return {name: selector for name, selector in ours.items() if selector}
+
+    def hook_keys(self) -> Mapping[str, bytes]:
+        """By channel, what its webhooks are signed with; without those that take none."""
+        keys = {name: table.webhook_key for name, table in self.channels.items() if isinstance(table, MailgunChannel)}
+        return {name: key.get_secret_value().encode() for name, key in keys.items() if key and key != NOT_LOOKED_UP}
 
     def _newsletter(self, table: NewsletterTable) -> newsletter.Newsletter:
         return newsletter.Newsletter(
@@ -178,9 +237,18 @@ class Settings(Table):
             sponsor=table.sponsor.sponsor() if table.sponsor else None,
         )
 
-    def _channel(self, name: str, table: MaildirChannel | SmtpChannel) -> MailConfig:
+    def _channel(self, name: str, table: AnyChannel) -> MailConfig:
         if isinstance(table, MaildirChannel):
             return MaildirConfig(name=name, path=table.path)
+        if isinstance(table, MailgunChannel):
+            return MailgunConfig(
+                name=name,
+                domain=table.domain,
+                api_key=table.api_key.get_secret_value(),
+                user_agent=self.user_agent,
+                url=table.url or REGIONS[table.region],
+                connections=table.connections,
+            )
         return SmtpConfig(
             name=name,
             host=table.host,
@@ -195,7 +263,9 @@ class Settings(Table):
         )
 
 
-def _is_open(table: MaildirChannel | SmtpChannel) -> bool:
+def _is_open(table: AnyChannel) -> bool:
+    if isinstance(table, MailgunChannel):
+        return table.api_key != NOT_LOOKED_UP
     return isinstance(table, MaildirChannel) or table.password != NOT_LOOKED_UP
 
 
@@ -212,8 +282,11 @@ TABLES: Mapping[str, type[Table]] = {
     "newsletters": NewsletterTable,
     "channels.maildir": MaildirChannel,
     "channels.smtp": SmtpChannel,
+    "channels.mailgun": MailgunChannel,
     "partners": PartnerTable,
     "endpoints": EndpointTable,
+    "receipts.maildir": MaildirReceipts,
+    "receipts.imap": ImapReceipts,
     "net": NetTable,
     "log": LogTable,
     "select": SelectTable,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, insert, select, tuple_, update
@@ -12,10 +13,11 @@ from syndicate.domain.article import Article, ArticleState, Content, Edit, Pictu
 from syndicate.domain.change import ChangeKind
 from syndicate.domain.source import Media
 from syndicate.store.db import insert_new, upsert
-from syndicate.store.sets import among
+from syndicate.store.sets import among, by_code_point
 from syndicate.store.tables import article_aliases, article_versions, articles, changes, media
 
 _LONGEST_ALIAS = 700  # characters
+_LOUD = (ChangeKind.CORRECTED.value, ChangeKind.WITHDRAWN.value)
 
 
 async def known(connection: AsyncConnection, source: str, names: Iterable[str]) -> dict[str, str]:
@@ -47,7 +49,7 @@ async def by_ids(connection: AsyncConnection, identifiers: Iterable[str]) -> dic
 
 async def latest(connection: AsyncConnection, *, limit: int, source: str | None = None) -> list[Article]:
     """The newest articles in feed order."""
-    query = _current().order_by(articles.c.sort_at.desc(), articles.c.id.desc()).limit(limit)
+    query = _current().order_by(articles.c.sort_at.desc(), by_code_point(connection, articles.c.id).desc()).limit(limit)
     rows = await connection.execute(query if source is None else query.where(articles.c.source == source))
     return [_article(row) for row in rows]
 
@@ -69,9 +71,10 @@ async def published_since(
         articles.c.sort_at >= since,
         articles.c.state == ArticleState.PUBLISHED.value,
     )
+    identifier = by_code_point(connection, articles.c.id)
     if below is not None:
-        picked = picked.where(tuple_(articles.c.sort_at, articles.c.id) < below)
-    order = articles.c.sort_at.desc(), articles.c.id.desc()
+        picked = picked.where(tuple_(articles.c.sort_at, identifier) < below)
+    order = articles.c.sort_at.desc(), identifier.desc()
     ids = picked.order_by(*order).limit(limit).scalar_subquery()
     rows = await connection.execute(_current().where(articles.c.id.in_(ids)).order_by(*order))
     return [_article(row) for row in rows]
@@ -84,17 +87,19 @@ async def after(connection: AsyncConnection, identifier: str, *, limit: int) -> 
 
 
 async def at_cut(connection: AsyncConnection, identifiers: Iterable[str], cut: int) -> dict[str, Article]:
-    """Articles as they stood after change number `cut`: version, state and note of their latest change up to it."""
+    """Articles as they stood after change number `cut`: version, state, note and correction by the changes up to it."""
     wanted = list(identifiers)
-    last = (
+    upto = (
         select(changes)
         .where(among(connection, changes.c.article_id, wanted), changes.c.seq <= cut)
         .order_by(changes.c.seq)
     )
-    standing = {row.article_id: row for row in await connection.execute(last)}
+    found = (await connection.execute(upto)).all()
+    standing = {row.article_id: row for row in found}
+    loud = {row.article_id: row.at for row in found if row.kind in _LOUD}
     now = await by_ids(connection, standing)
     versions = await _contents(connection, {i: row.version for i, row in standing.items()})
-    return {i: _as_of(now[i], standing[i], versions[i]) for i in standing}
+    return {i: _as_of(now[i], standing[i], versions[i], loud.get(i)) for i in standing}
 
 
 async def version(connection: AsyncConnection, identifier: str, number: int) -> Content | None:
@@ -190,6 +195,7 @@ def _alias(name: str) -> str:
     return name[:_LONGEST_ALIAS]
 
 
+@cache
 def _current() -> Select[Any]:
     """Articles joined with their newest version."""
     newest = and_(article_versions.c.article_id == articles.c.id, article_versions.c.version == articles.c.version)
@@ -204,11 +210,11 @@ async def _contents(connection: AsyncConnection, wanted: Mapping[str, int]) -> d
     return {row.article_id: _content(row.content) for row in rows if wanted[row.article_id] == row.version}
 
 
-def _as_of(now: Article, change: Row[Any], content: Content) -> Article:
+def _as_of(now: Article, change: Row[Any], content: Content, loud_at: datetime | None) -> Article:
     withdrawn = change.kind == ChangeKind.WITHDRAWN
     fields = {name: getattr(now, name) for name in Article.__dataclass_fields__}
     fields |= {"version": change.version, "content": content, "edit": Edit(change.edit), "seq": change.seq}
-    fields |= {"changed_at": change.at, "note": change.note}
+    fields |= {"changed_at": change.at, "note": change.note, "loud_at": loud_at}
     fields["state"] = ArticleState.WITHDRAWN if withdrawn else ArticleState.PUBLISHED
     return Article(**fields)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber, SubscriptionState
@@ -38,6 +38,7 @@ class Received:
     code: str
     text: str
     settled_at: datetime | None
+    receipt: str  # what was said later
 
 
 async def add(connection: AsyncConnection, person: Subscriber, *, digest: str) -> Subscriber:
@@ -103,6 +104,15 @@ async def readers(connection: AsyncConnection, newsletter: str) -> int:
     return await connection.scalar(select(func.count()).select_from(subscriptions).where(_active(newsletter))) or 0
 
 
+async def share_of(connection: AsyncConnection, domain: str) -> float:
+    """Which part of the newest thousand people has an address in this domain; 0 where there is nobody yet."""
+    newest = select(subscribers.c.folded).order_by(subscribers.c.id.desc()).limit(1000).subquery()
+    there = newest.c.folded.endswith(f"@{domain}", autoescape=True)
+    query = select(func.count(), func.count().filter(there)).select_from(newest)
+    people, here = (await connection.execute(query)).one()
+    return here / people if people else 0.0
+
+
 async def anyone(connection: AsyncConnection) -> bool:
     """True when there is any subscriber row."""
     return await connection.scalar(select(func.max(subscribers.c.id))) is not None
@@ -159,7 +169,7 @@ async def history(connection: AsyncConnection, subscriber_id: int, *, limit: int
     ledger, book = deliveries.c, editions.c
     query = select(
         *(ledger.edition_id, book.newsletter, book.slot, book.subject),
-        *(ledger.state, ledger.reason, ledger.code, ledger.text, ledger.settled_at),
+        *(ledger.state, ledger.reason, ledger.code, ledger.text, ledger.settled_at, ledger.receipt),
     ).join(editions, book.id == ledger.edition_id)
     rows = await connection.execute(
         query.where(ledger.subscriber_id == subscriber_id).order_by(ledger.id.desc()).limit(limit)
@@ -168,7 +178,10 @@ async def history(connection: AsyncConnection, subscriber_id: int, *, limit: int
 
 
 async def suppress(connection: AsyncConnection, digest: str, reason: str, *, now: datetime) -> None:
-    """Never write to this address again. The first reason is kept."""
+    """Never write to this address again. The first reason is kept, but a suspension is none."""
+    await connection.execute(
+        delete(suppressions).where(suppressions.c.digest == digest, suppressions.c.until.is_not(None))
+    )
     await insert_new(connection, suppressions, {"digest": digest, "reason": reason, "at": now})
 
 

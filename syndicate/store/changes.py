@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import Row, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Edit
@@ -48,10 +49,32 @@ async def span(connection: AsyncConnection, after: int, upto: int, limit: int = 
     return [_change(row) for row in rows]
 
 
+async def touched(
+    connection: AsyncConnection, after: int, upto: int, *, limit: int
+) -> tuple[int, dict[str, list[int]]]:
+    """Where the next `limit` changes with after < seq ≤ upto end, and every seq of the articles they are about."""
+    within = changes.c.seq > after, changes.c.seq <= upto
+    span = select(changes.c.article_id).where(*within).order_by(changes.c.seq).limit(limit).subquery()
+    query = select(changes.c.article_id, changes.c.seq).where(changes.c.article_id.in_(select(span.c.article_id)))
+    found: dict[str, list[int]] = {}
+    for identifier, seq in await connection.execute(query):
+        found.setdefault(identifier, []).append(seq)
+    within_span = sorted(seq for seqs in found.values() for seq in seqs if after < seq <= upto)
+    return within_span[limit - 1] if len(within_span) >= limit else upto, found
+
+
 async def of_article(connection: AsyncConnection, article_id: str) -> list[Change]:
     """The history of one article, oldest first."""
     rows = await connection.execute(select(changes).where(changes.c.article_id == article_id).order_by(changes.c.seq))
     return [_change(row) for row in rows]
+
+
+async def unread(connection: AsyncConnection, name: str) -> tuple[int, int]:
+    """How far a reader has read, 0 if it has never begun, and the newest seq: what is between is news to it."""
+    place = select(cursors.c.seq).where(cursors.c.name == name).scalar_subquery()
+    newest = select(counters.c.value).where(counters.c.name == _SEQ).scalar_subquery()
+    row = (await connection.execute(select(place, newest))).one()
+    return row[0] or 0, row[1] or 0
 
 
 async def cursor(connection: AsyncConnection, name: str, *, lock: bool = False) -> int | None:
@@ -63,6 +86,17 @@ async def cursor(connection: AsyncConnection, name: str, *, lock: bool = False) 
 async def move_cursor(connection: AsyncConnection, name: str, seq: int) -> None:
     """Sets a reader's place."""
     await upsert(connection, cursors, {"name": name}, {"seq": seq})
+
+
+async def move_on(connection: AsyncConnection, name: str, *, after: int, upto: int) -> bool:
+    """Sets a reader's place if it is still where we read on from; nobody else moves it until we commit.
+
+    False: somebody else reads for the same reader, and was faster.
+    """
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    there = make(cursors).values(name=name, seq=upto)
+    moved = there.on_conflict_do_update(index_elements=["name"], set_={"seq": upto}, where=cursors.c.seq == after)
+    return await connection.scalar(moved.returning(cursors.c.seq)) is not None
 
 
 async def _next_seq(connection: AsyncConnection) -> int:

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import ArticleState
 from syndicate.domain.audience import SubscriptionState
+from syndicate.domain.change import ChangeKind
 from syndicate.domain.delivery import Exclusion, State
 from syndicate.domain.edition import Books, Edition, EditionState
 from syndicate.store.db import insert_new, upsert
 from syndicate.store.sets import among
 from syndicate.store.tables import (
     articles,
+    changes,
     deliveries,
     edition_articles,
     edition_books,
@@ -191,6 +193,46 @@ async def holding(connection: AsyncConnection, article_id: str) -> list[Holding]
         query.where(edition_articles.c.article_id == article_id).order_by(editions.c.id.desc())
     )
     return [Holding(**{**row._asdict(), "state": EditionState(row.state)}) for row in rows]
+
+
+async def with_article(
+    connection: AsyncConnection, article_id: str, newsletters: Iterable[str]
+) -> list[tuple[Edition, Story]]:
+    """The editions of these newsletters that hold an article or left it out, oldest first, with it as it stands there.
+
+    Those that are still being composed are among them.
+    """
+    columns = [edition_articles.c[name] for name in Story.__dataclass_fields__]
+    query = select(editions, *columns).join(edition_articles, edition_articles.c.edition_id == editions.c.id)
+    query = query.where(
+        edition_articles.c.article_id == article_id, among(connection, editions.c.newsletter, newsletters)
+    )
+    rows = (await connection.execute(query.order_by(editions.c.id))).all()
+    names = {column.name for column in columns}
+    found = []
+    for data in (row._asdict() for row in rows):
+        story = Story(**{name: data.pop(name) for name in names})
+        found.append((Edition(**data | {"state": EditionState(data["state"])}), story))
+    return found
+
+
+async def spanning(connection: AsyncConnection, article_id: str, newsletters: Iterable[str]) -> list[Edition]:
+    """The editions of these newsletters in whose spans an article was published or restored, oldest first."""
+    news = (ChangeKind.PUBLISHED.value, ChangeKind.RESTORED.value)
+    within = and_(editions.c.cut_from < changes.c.seq, changes.c.seq <= editions.c.cut_to)
+    query = select(editions).distinct().join(changes, within)
+    query = query.where(
+        changes.c.article_id == article_id,
+        changes.c.kind.in_(news),
+        among(connection, editions.c.newsletter, newsletters),
+    )
+    return [_edition(row) for row in await connection.execute(query.order_by(editions.c.id))]
+
+
+async def first_cut(connection: AsyncConnection, newsletter: str) -> int | None:
+    """Where the span of a newsletter's first edition begins; None: it has had none."""
+    query = select(editions.c.cut_from).where(editions.c.newsletter == newsletter)
+    return await connection.scalar(query.order_by(editions.c.cut_from).limit(1))
 
 
 async def told(connection: AsyncConnection, newsletter: str, article_ids: Iterable[str]) -> frozenset[str]:

@@ -1,20 +1,27 @@
 """Which articles each feed holds, and articles as bytes, made once per change."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, not_, select, update
+from sqlalchemy import ColumnElement, Table, delete, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article, ArticleState
 from syndicate.domain.feed import Tombstone
-from syndicate.domain.manifest import entry_key
+from syndicate.domain.manifest import entry_key, marks_of, seqs_of
 from syndicate.store.articles import by_ids
-from syndicate.store.db import upsert_all
-from syndicate.store.sets import among
-from syndicate.store.tables import articles, feed_entries, feeds, fragments, quarantine
+from syndicate.store.db import records, upsert_all
+from syndicate.store.sets import among, by_code_point
+from syndicate.store.tables import articles, feed_entries, feed_lines, feeds, fragments, quarantine, to_instant
 
+_ADVANCE = {
+    "sqlite": "UPDATE feeds SET manifest = ?, updated_at = ?, lines = ? WHERE name = ?",
+    "postgresql": "UPDATE feeds SET manifest = %s, updated_at = %s, lines = %s WHERE name = %s",
+}
 _STATE = ("name", "shape", "manifest", "updated_at", "published_at")
 
 
@@ -37,6 +44,16 @@ class Manifest:
     lines: tuple[str, ...] = field(repr=False)
     gone: tuple[Tombstone, ...] = ()
     archive: str = ""
+
+
+class Plain(NamedTuple):
+    """The manifest of a feed that shows only stories which were never corrected or withdrawn, and has no tombstones."""
+
+    name: str
+    manifest: str
+    updated_at: datetime
+    lines: str  # marks of domain/manifest.py
+    archive: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +91,29 @@ async def shapes(connection: AsyncConnection, *, since: datetime) -> dict[str, t
 
 
 async def manifests(connection: AsyncConnection, names: Iterable[str]) -> dict[str, Manifest]:
-    """What these feeds show, by name."""
+    """What these feeds show, by name. Lines that were dropped are left out: nobody publishes such a feed any more."""
+    rows = (await connection.execute(select(feeds).where(among(connection, feeds.c.name, names)))).all()
+    line_of = await lines(connection, {seq for row in rows for seq in seqs_of(row.lines)})
     found: dict[str, Manifest] = {}
-    for row in await connection.execute(select(feeds).where(among(connection, feeds.c.name, names))):
-        state = FeedState(**{name: getattr(row, name) for name in _STATE})
-        lines = tuple(row.lines.split("\n")) if row.lines else ()
-        gone = tuple(_tombstone(record) for record in row.gone)
-        found[row.name] = Manifest(state=state, lines=lines, gone=gone, archive=row.archive)
+    for name, shape, manifest, updated, published, marks, gone, archive in rows:
+        state = FeedState(name=name, shape=shape, manifest=manifest, updated_at=updated, published_at=published)
+        shown = tuple(filter(None, map(line_of.get, seqs_of(marks))))
+        found[name] = Manifest(state=state, lines=shown, gone=tuple(map(_tombstone, gone)), archive=archive)
     return found
+
+
+async def plain(connection: AsyncConnection, names: Iterable[str]) -> list[Plain]:
+    """Those of these feeds in whose manifests nothing is odd and nothing is buried."""
+    columns = [feeds.c[name] for name in Plain._fields]
+    found = among(connection, feeds.c.name, names), feeds.c.gone == [], not_(feeds.c.lines.contains("~"))
+    return [Plain(*row) for row in await connection.execute(select(*columns).where(*found))]
+
+
+async def lines(connection: AsyncConnection, seqs: Iterable[str]) -> dict[str, str]:
+    """The lines that manifests name, by their seqs as text."""
+    query = select(feed_lines.c.seq, feed_lines.c.line)
+    kept = await records(connection, query.where(among(connection, feed_lines.c.seq, map(int, seqs))))
+    return {str(seq): line for seq, line in kept}
 
 
 async def shown(connection: AsyncConnection, name: str, *, limit: int | None = None) -> list[Article]:
@@ -93,24 +125,34 @@ async def shown(connection: AsyncConnection, name: str, *, limit: int | None = N
 
 
 async def save(connection: AsyncConnection, published: Iterable[Manifest]) -> None:
-    """Writes down what was published."""
+    """Writes down what was published. Lines that are new in it must be kept too, by `keep_lines`."""
     rows = [
-        {name: getattr(one.state, name) for name in _STATE}
-        | {"lines": "\n".join(one.lines), "gone": [_record(tombstone) for tombstone in one.gone]}
-        | {"archive": one.archive}
+        (
+            *(one.state.name, one.state.shape, one.state.manifest),
+            *(to_instant(one.state.updated_at), to_instant(one.state.published_at)),
+            *(marks_of(one.lines), _records(one.gone), one.archive),
+        )
         for one in published
     ]
-    await upsert_all(connection, feeds, ("name",), rows)
+    await _upsert_rows(connection, feeds, rows)
+
+
+async def save_plain(connection: AsyncConnection, published: Iterable[Plain]) -> None:
+    """Writes down what was published of feeds that were not looked through."""
+    rows = [(one.manifest, to_instant(one.updated_at), one.lines, one.name) for one in published]
+    if rows:
+        await connection.exec_driver_sql(_ADVANCE[connection.dialect.name], rows)
+
+
+async def keep_lines(connection: AsyncConnection, lines: Iterable[str]) -> None:
+    """Keeps lines of manifests. One that is there already may say something else: the site was changed."""
+    await _upsert_rows(connection, feed_lines, [(entry_key(line)[1], line) for line in lines])
 
 
 async def put_entries(connection: AsyncConnection, held: Mapping[str, Iterable[Article]]) -> None:
     """Adds articles that feeds hold, by feed; one that is there already may have moved in the order."""
-    rows = [
-        {"feed": feed, "article_id": article.id, "sort_at": article.sort_at}
-        for feed, listed in held.items()
-        for article in listed
-    ]
-    await upsert_all(connection, feed_entries, ("feed", "article_id"), rows)
+    rows = [(article.id, feed, to_instant(article.sort_at)) for feed, listed in held.items() for article in listed]
+    await _upsert_rows(connection, feed_entries, rows)
 
 
 async def remove_entries(connection: AsyncConnection, feed: str, article_ids: Iterable[str]) -> None:
@@ -150,10 +192,15 @@ async def candidates(
     held = select(feed_entries.c.article_id).join(articles, articles.c.id == feed_entries.c.article_id)
     held = held.where(feed_entries.c.feed == feed, not_(among(connection, feed_entries.c.article_id, without)))
     newest = held.where(articles.c.state == ArticleState.PUBLISHED.value)
-    newest = newest.order_by(feed_entries.c.sort_at.desc(), feed_entries.c.article_id.desc()).limit(limit)
+    newest = newest.order_by(*_feed_order(connection)).limit(limit)
     loud = held.where(articles.c.loud_at >= loud_since)
     ids = {row.article_id for query in (newest, loud) for row in await connection.execute(query)}
     return list((await by_ids(connection, ids)).values())
+
+
+def _feed_order(connection: AsyncConnection) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Newest first, as `domain/manifest.py` puts lines in order."""
+    return feed_entries.c.sort_at.desc(), by_code_point(connection, feed_entries.c.article_id).desc()
 
 
 async def have_fragments(connection: AsyncConnection, seqs: Mapping[str, int]) -> set[tuple[str, str]]:
@@ -169,8 +216,8 @@ async def held_between(
     """What the feed holds of start ≤ feed order < end, newest first: (article id, seq)."""
     query = select(feed_entries.c.article_id, articles.c.seq).join(articles, articles.c.id == feed_entries.c.article_id)
     within = feed_entries.c.feed == feed, feed_entries.c.sort_at >= start, feed_entries.c.sort_at < end
-    order = feed_entries.c.sort_at.desc(), feed_entries.c.article_id.desc()
-    return [(row.article_id, row.seq) for row in await connection.execute(query.where(*within).order_by(*order))]
+    found = await connection.execute(query.where(*within).order_by(*_feed_order(connection)))
+    return [(row.article_id, row.seq) for row in found]
 
 
 async def nearest(
@@ -197,19 +244,18 @@ async def kept_fragments(connection: AsyncConnection, flavour: str, keys: Iterab
 
 async def keep_fragments(connection: AsyncConnection, made: Iterable[Fragment]) -> None:
     """Keeps bytes of articles. What is there already is the same."""
-    await upsert_all(connection, fragments, ("article_id", "flavour", "seq"), [vars(fragment) for fragment in made])
+    rows = [(one.article_id, one.flavour, one.seq, one.body, one.squeezed) for one in made]
+    await _upsert_rows(connection, fragments, rows)
 
 
-async def drop_old_fragments(connection: AsyncConnection, article_ids: Iterable[str]) -> None:
-    """Drops the bytes of earlier versions of these articles, once no manifest names them any more."""
-    newer = fragments.alias()
-    later = select(newer.c.seq).where(
-        newer.c.article_id == fragments.c.article_id,
-        newer.c.flavour == fragments.c.flavour,
-        newer.c.seq > fragments.c.seq,
-    )
-    old = among(connection, fragments.c.article_id, article_ids), later.exists()
+async def drop_earlier(connection: AsyncConnection, article_ids: Iterable[str], seqs: Iterable[int]) -> None:
+    """Drops the lines and bytes of earlier states of these articles, once no manifest names them any more."""
+    listed = list(seqs)
+    if not listed:
+        return
+    old = among(connection, fragments.c.article_id, article_ids), among(connection, fragments.c.seq, listed)
     await connection.execute(delete(fragments).where(*old))
+    await connection.execute(delete(feed_lines).where(among(connection, feed_lines.c.seq, listed)))
 
 
 async def drop_other_flavours(connection: AsyncConnection, flavours: Iterable[str]) -> None:
@@ -240,6 +286,28 @@ async def quarantined(connection: AsyncConnection, *, article_id: str | None = N
     query = select(quarantine).order_by(quarantine.c.at.desc()).limit(500)
     rows = await connection.execute(query if article_id is None else query.where(quarantine.c.article_id == article_id))
     return [Quarantined(**row._asdict()) for row in rows]
+
+
+async def _upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Writes whole rows, whether or not their keys are there already. Their values are what the driver takes.
+
+    It goes past SQLAlchemy, which takes ten times longer to hand over two hundred rows than the database to write them.
+    """
+    if rows:
+        await connection.exec_driver_sql(_upsert(table, connection.dialect.name), list(rows))
+
+
+@cache
+def _upsert(table: Table, dialect: str) -> str:
+    names, key = [column.name for column in table.columns], table.primary_key.columns.keys()
+    marks = ", ".join(["?" if dialect == "sqlite" else "%s"] * len(names))
+    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key)
+    insert = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  # names of our own
+    return f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changed}"
+
+
+def _records(gone: Sequence[Tombstone]) -> str:
+    return json.dumps([_record(one) for one in gone], ensure_ascii=False) if gone else "[]"
 
 
 def _record(tombstone: Tombstone) -> dict[str, str]:

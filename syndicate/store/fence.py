@@ -104,18 +104,22 @@ async def release(connection: AsyncConnection, name: str) -> bool:
     return (await connection.execute(delete(holds).where(holds.c.name == name))).rowcount == 1
 
 
-def note_departure(path: Path, departure: Departure) -> None:
+def note_departure(path: Path, *departures: Departure) -> None:
     """Appends to the journal, synced, before the answer is given. A line that a crash cut short is closed first."""
-    line = {"digest": departure.digest, "newsletter": departure.newsletter, "reason": departure.reason}
+    records = b"".join(map(_record, departures))
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         size = os.fstat(descriptor).st_size
         cut_short = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        record = json.dumps(line | {"at": departure.at.isoformat()}).encode() + b"\n"
-        os.write(descriptor, b"\n" + record if cut_short else record)
+        os.write(descriptor, b"\n" + records if cut_short else records)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _record(departure: Departure) -> bytes:
+    line = {"digest": departure.digest, "newsletter": departure.newsletter, "reason": departure.reason}
+    return json.dumps(line | {"at": departure.at.isoformat()}).encode() + b"\n"
 
 
 def departures(path: Path) -> Iterator[Departure]:

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\.[a-z]{2,5}")
+_ARCHIVE = re.compile(r"-[0-9]{4}-[0-9]{2}\.atom\Z")
+_PLAIN_LENGTH = re.compile(rb'\n\{[^\n]*"plain_length": ([0-9]+)\}\n')
+_HEAD = 1000  # bytes: more than stands before a document in its file
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -50,13 +53,33 @@ def read_document(folder: Path, name: str) -> Document | None:
     return Document(**head, plain=body[:cut], gzipped=body[cut:])
 
 
+def document_size(folder: Path, name: str) -> int:
+    """Bytes of the document before any coding, by the start of its file; 0 if there is none that can be read."""
+    try:
+        with (folder / f"{_checked(name)}.doc").open("rb") as file:
+            found = _PLAIN_LENGTH.search(b"".join(file.readlines(_HEAD)))
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def archive_name(feed: str, month: str) -> str:
+    """What the archive of a month ("2026-05") is called among the documents."""
+    return f"{feed}-{month}.atom"
+
+
+def feed_of_archive(name: str) -> str:
+    """Whose archive a document is."""
+    return _ARCHIVE.sub("", name)
+
+
 def document_names(folder: Path) -> list[str]:
     """What lies there."""
     return sorted(path.name.removesuffix(".doc") for path in folder.glob("*.doc"))
 
 
 def remove_document(folder: Path, name: str) -> None:
-    """Takes a feed off that is no longer configured."""
+    """Takes a document off that nobody shall have any more."""
     (folder / f"{_checked(name)}.doc").unlink(missing_ok=True)
 
 

@@ -184,6 +184,13 @@ async def newest_slot(connection: AsyncConnection, job: str, *, upto: datetime) 
     return newest
 
 
+async def fired_at(connection: AsyncConnection, job: str, slot: str) -> datetime | None:
+    """When a slot was fired; None: it wasn't, or nobody remembers."""
+    query = select(job_runs.c.at).where(job_runs.c.job == job, job_runs.c.slot == slot)
+    at: datetime | None = await connection.scalar(query)
+    return at
+
+
 async def forget_runs(connection: AsyncConnection, *, before: datetime) -> None:
     """Drops old slots; nothing that old is fired again."""
     await connection.execute(delete(job_runs).where(job_runs.c.at < before))

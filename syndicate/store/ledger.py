@@ -58,6 +58,30 @@ class Doubt:
     text: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One row of the ledger as it stands."""
+
+    id: int
+    edition_id: int
+    state: State
+    reason: str
+    attempt: int
+    not_before: datetime | None
+    code: str
+    text: str
+    settled_at: datetime | None
+    receipt: str
+
+
+async def entries(connection: AsyncConnection, subscriber_id: int, edition_ids: Iterable[int]) -> dict[int, Entry]:
+    """A person's rows of these editions, by edition."""
+    columns = [deliveries.c[name] for name in Entry.__dataclass_fields__]
+    mine = deliveries.c.subscriber_id == subscriber_id, among(connection, deliveries.c.edition_id, edition_ids)
+    rows = await connection.execute(select(*columns).where(*mine))
+    return {row.edition_id: Entry(**row._asdict() | {"state": State(row.state)}) for row in rows}
+
+
 async def claim(
     connection: AsyncConnection, *, edition_id: int, first: int, last: int, owner: str, limit: int, now: datetime
 ) -> list[Claimed]:
@@ -136,7 +160,7 @@ async def mark(connection: AsyncConnection, ids: Sequence[int], *, owner: str, n
 async def settle(connection: AsyncConnection, settled: Sequence[Settled], *, owner: str, now: datetime) -> None:
     """Writes outcomes down. Rows that `owner` no longer holds stay as they are: somebody declared it dead."""
     states = {one.id: one.standing.state for one in settled}
-    rows = {"rows": json.dumps([_outcome_row(one, now) for one in settled]), "owner": owner}
+    rows = {"rows": _outcome_rows(settled, now), "owner": owner}
     if connection.dialect.name == "sqlite":
         held = {"ids": json.dumps(list(states)), "sending": State.SENDING.value, "owner": owner}
         ((found,),) = await rows_of(connection, ledger_sql.HELD_SQLITE, held)
@@ -297,12 +321,13 @@ async def _exclude(
 
 async def _book(connection: AsyncConnection, settled: Iterable[tuple[int, State]]) -> None:
     """Moves the kept counts of each edition from `open` to where its deliveries went."""
-    moved: dict[int, Counter[str]] = {}
-    for edition_id, state in settled:
+    moved: dict[int, dict[str, int]] = {}
+    for (edition_id, state), count in Counter(settled).items():
         if state is not State.DEFERRED:
-            moved.setdefault(edition_id, Counter()).update((state.value, "open"))
+            counts = moved.setdefault(edition_id, {"open": 0})
+            counts |= {state.value: count, "open": counts["open"] - count}
     for edition_id, counts in sorted(moved.items()):  # in order, so that no two workers wait for each other's rows
-        await _move(connection, edition_id, **{**counts, "open": -counts["open"]})
+        await _move(connection, edition_id, **counts)
 
 
 async def _move(connection: AsyncConnection, edition_id: int, **by: int) -> None:
@@ -313,12 +338,20 @@ async def _move(connection: AsyncConnection, edition_id: int, **by: int) -> None
         )
 
 
-def _outcome_row(one: Settled, now: datetime) -> dict[str, Any]:
-    standing = one.standing
+def _outcome_rows(settled: Sequence[Settled], now: datetime) -> str:
+    """As JSON. What many have in common (the same object) is worked out once."""
+    rests: dict[int, dict[str, Any]] = {}
+    rows = []
+    for one in settled:
+        rest = rests.get(id(one.standing)) or rests.setdefault(id(one.standing), _outcome_row(one.standing, now))
+        rows.append({"id": one.id, **rest})
+    return json.dumps(rows)
+
+
+def _outcome_row(standing: Standing, now: datetime) -> dict[str, Any]:
     instant = deliveries.c.not_before.type.process_bind_param  # type: ignore[attr-defined]
     final = standing.state is not State.DEFERRED
     return {
-        "id": one.id,
         "state": standing.state.value,
         "attempt": standing.attempt,
         "not_before": instant(standing.not_before, None),

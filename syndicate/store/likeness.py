@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.likeness import IN_COMMON, Link, LinkKind
 from syndicate.store.db import insert_new
-from syndicate.store.sets import among
+from syndicate.store.sets import among, by_code_point
 from syndicate.store.tables import Json, article_links, article_sketches
 
 CANDIDATES = 16  # articles at most that one story is compared with
@@ -27,7 +27,7 @@ async def candidates(connection: AsyncConnection, hashes: Sequence[int], *, sinc
         )
         .group_by(article_sketches.c.article_id)
         .having(func.count() >= IN_COMMON)
-        .order_by(func.count().desc(), article_sketches.c.article_id)
+        .order_by(func.count().desc(), by_code_point(connection, article_sketches.c.article_id))
         .limit(CANDIDATES)
     )
     return list(await connection.scalars(query))

@@ -225,6 +225,15 @@ async def lines(connection: AsyncConnection, *, limit: int, dead_only: bool = Fa
     return [PushLine(**{name: getattr(row, name) for name in PushLine.__dataclass_fields__}) for row in rows]
 
 
+async def about(connection: AsyncConnection, endpoints: Iterable[str], subjects: Iterable[str]) -> list[PushLine]:
+    """The pushes of these subjects to these endpoints, oldest first."""
+    query = select(pushes).where(
+        among(connection, pushes.c.endpoint, endpoints), among(connection, pushes.c.subject, subjects)
+    )
+    rows = await connection.execute(query.order_by(pushes.c.id))
+    return [PushLine(**{name: getattr(row, name) for name in PushLine.__dataclass_fields__}) for row in rows]
+
+
 async def line(connection: AsyncConnection, identifier: int) -> PushLine | None:
     """One push."""
     row = (await connection.execute(select(pushes).where(pushes.c.id == identifier))).one_or_none()

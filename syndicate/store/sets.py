@@ -1,8 +1,11 @@
-"""Sets of values as one bound parameter, so that a statement is the same text for one id and for a thousand."""
+"""What the two databases say differently in a query: sets of values, and the order of texts.
+
+A set is one bound parameter, so that a statement is the same text for one id and for a thousand.
+"""
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, any_, func, select
+from sqlalchemy import ColumnElement, any_, collate, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
@@ -21,3 +24,8 @@ def among(
         return column.in_(select(rows.c.value))
     kind: TypeEngine[object] = column.type
     return column == any_(bindparam(None, listed, type_=ARRAY(kind), unique=True))
+
+
+def by_code_point(connection: AsyncConnection, column: ColumnElement[str]) -> ColumnElement[str]:
+    """`column` to be put in order as Python and SQLite do it, whatever collation a PostgreSQL was made with."""
+    return column if connection.dialect.name == "sqlite" else collate(column, "C")

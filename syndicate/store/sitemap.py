@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import ArticleState
 from syndicate.store.editions import READABLE
-from syndicate.store.sets import among
+from syndicate.store.sets import among, by_code_point
 from syndicate.store.tables import articles, editions
 
 _PUBLISHED = articles.c.state == ArticleState.PUBLISHED.value
@@ -57,7 +57,8 @@ async def last_changed(connection: AsyncConnection, span: Span) -> datetime | No
 async def own_pages(connection: AsyncConnection, span: Span, *, limit: int) -> list[tuple[str, datetime]]:
     """Ids of the span's stories, and when each was last changed; newest first."""
     query = select(articles.c.id, articles.c.changed_at).where(_own(span), _PUBLISHED)
-    rows = await connection.execute(query.order_by(articles.c.sort_at.desc(), articles.c.id.desc()).limit(limit))
+    order = articles.c.sort_at.desc(), by_code_point(connection, articles.c.id).desc()
+    rows = await connection.execute(query.order_by(*order).limit(limit))
     return [(row.id, row.changed_at) for row in rows]
 
 

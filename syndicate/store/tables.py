@@ -33,6 +33,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
+def to_instant(value: datetime) -> int:
+    """A moment as it is written."""
+    return (value - _EPOCH) // timedelta(microseconds=1)
+
+
 def from_instant(value: int) -> datetime:
     """A moment as it is kept."""
     return _EPOCH + timedelta(microseconds=value)
@@ -45,7 +50,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else to_instant(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         return None if value is None else from_instant(value)
@@ -207,18 +212,23 @@ feeds = Table(
     Column("manifest", String(32), nullable=False),  # digest of what it shows, and in which shape
     Column("updated_at", Instant, nullable=False),
     Column("published_at", Instant, nullable=False),
-    Column("lines", Text, nullable=False, server_default=""),  # what it shows, see domain/manifest.py
+    Column("lines", Text, nullable=False, server_default=""),  # marks of feed_lines, see domain/manifest.py
     Column("gone", Json, nullable=False, server_default="[]"),  # tombstones
     Column("archive", String(7), nullable=False, server_default=""),  # newest finished month with stories: "2026-05"
 )
-feed_entries = Table(  # which articles a feed's Selection holds
+feed_lines = Table(  # lines of manifests, see domain/manifest.py: each is kept once, however many feeds show it
+    "feed_lines",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
+)
+feed_entries = Table(  # which articles a feed's Selection holds; by article, so that a change writes one place
     "feed_entries",
     metadata,
-    Column("feed", String(40), primary_key=True),
     Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("feed", String(40), primary_key=True),
     Column("sort_at", Instant, nullable=False),
     Index(None, "feed", "sort_at"),
-    Index(None, "article_id"),
 )
 fragments = Table(  # an article as bytes in one format, made once per change, never overwritten
     "fragments",
@@ -271,6 +281,49 @@ suppressions = Table(
     Column("digest", String(64), primary_key=True),
     Column("reason", String(40), nullable=False),
     Column("at", Instant, nullable=False),
+    Column("until", Instant),  # of a suspension; NULL: for good
+)
+
+sign_ups = Table(  # requests that wait for the reader's own word; they go after a week, answered or not
+    "sign_ups",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("address", String(254), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("newsletters", Json, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("origin", String(8), nullable=False),  # page, form, api
+    Column("asked_at", Instant, nullable=False),
+    Column("state", String(12), nullable=False),  # of the confirmation mail, see domain/delivery.py
+    Column("attempt", Integer, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("answer", String(12), nullable=False),  # confirmed, denied; "" while it waits
+    Index(None, "asked_at"),
+    sqlite_autoincrement=True,
+)
+consents = Table(  # append-only: who said what to which text; by the address's digest, so it outlives an erased person
+    "consents",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("newsletter", String(40), nullable=False),
+    Column("what", String(12), nullable=False),  # asked, confirmed, denied, ended
+    Column("at", Instant, nullable=False),
+    Column("origin", Text, nullable=False),  # page, form, api, link, or where an operator has it from, in words
+    Column("network", String(48), nullable=False),  # of the reader, never the whole address
+    Column("language", String(16), nullable=False),
+    Column("text_version", Integer, nullable=False),  # of the text that was shown; 0: none
+    Column("text_hash", String(64), nullable=False),
+    Index(None, "digest"),
+    sqlite_autoincrement=True,
+)
+rates = Table(  # GCRA: how often what may happen; a row in the past says nothing and is dropped
+    "rates",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("free_at", BigInteger, nullable=False),  # microseconds since 1970: until when the allowance is spent
+    Index(None, "free_at"),
 )
 
 # ── editions and the ledger ──────────────────────────────────────────────────────────────────────────────────────
@@ -343,8 +396,28 @@ deliveries = Table(
     Column("text", Text, nullable=False),
     Column("provider_ref", Text, nullable=False),
     Column("settled_at", Instant),
+    Column("receipt", String(12), nullable=False, server_default=""),  # delivered, bounced, complained: said later
     UniqueConstraint("edition_id", "subscriber_id"),
     Index(None, "subscriber_id"),
+    sqlite_autoincrement=True,
+)
+receipts = Table(  # what the world said later, as it came; see domain/receipt.py
+    "receipts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),  # of the raw bytes, or of a provider's event id
+    Column("origin", String(48), nullable=False),  # the [[receipts]] it came by, or KIND/NAME of a channel
+    Column("received_at", Instant, nullable=False),
+    Column("state", String(8), nullable=False),  # new, done
+    Column("body", LargeBinary),  # capped; NULL once it is understood
+    Column("verdict", String(12), nullable=False),
+    Column("status", String(16), nullable=False),  # "5.1.1"
+    Column("text", Text, nullable=False),
+    Column("step", String(12), nullable=False),  # what followed for the person: suppress, suspend, unsubscribe
+    Column("delivery_id", BigInteger),
+    Column("subscriber_id", BigInteger),
+    Index(None, "delivery_id"),
+    Index(None, "state", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -388,6 +461,38 @@ pushes = Table(
     Column("settled_at", Instant),
     UniqueConstraint("endpoint", "subject", "seq"),
     Index(None, "endpoint", "id"),
+    sqlite_autoincrement=True,
+)
+
+# ── the house ────────────────────────────────────────────────────────────────────────────────────────────────────
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("role", String(8), nullable=False),
+    Column("password_hash", String(128), nullable=False),  # argon2id, with its parameters and salt
+    Column("created_at", Instant, nullable=False),
+    Column("signed_in_at", Instant),
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of the identifier in the cookie
+    Column("account", String(40), ForeignKey("accounts.name"), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index(None, "account"),
+)
+audit = Table(  # append-only: who did what; it outlives the accounts it names
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("what", String(24), nullable=False),
+    Column("subject", String(80), nullable=False),
+    Column("network", String(48), nullable=False),  # never a whole address
+    Column("note", Text, nullable=False),
     sqlite_autoincrement=True,
 )
 

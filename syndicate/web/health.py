@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from syndicate.app import App
+from syndicate.domain.account import Role
 from syndicate.errors import StoreTrouble
 from syndicate.settings.addresses import is_loopback
 from syndicate.store import editions, jobs, sources
 from syndicate.store.schema import pending
 from syndicate.web.pages import NEVER, Front, missing
 from syndicate.web.security import host_name
+from syndicate.web.sessions import asking_account, refused
 from syndicate.web.tally import Tally
 
 _PATIENCE = 5.0  # seconds that the database may take to say that it is there
@@ -42,10 +44,17 @@ async def show_readiness(front: Front, request: Request) -> Response:
 
 
 async def show_metrics(front: Front, request: Request) -> Response:
-    """Figures for Prometheus. Only for this machine, asked by a loopback name: a proxy beside us is not enough."""
+    """Figures for Prometheus, on this machine: asked by a loopback name, since a proxy beside us is not enough.
+
+    From elsewhere only for an operator; who is not signed in isn't told that there is anything.
+    """
     peer = request.client.host if request.client else ""
     if not is_loopback(peer) or not is_loopback(host_name(request.scope)):
-        return missing(front, request)
+        account = await asking_account(front, request)
+        if account is None:
+            return missing(front, request, cache=NEVER)
+        if not account.role.covers(Role.OPERATOR):
+            return refused(front, request)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures([*_of_process(front.tally), *await _of_store(front.app)]))
     body = await asyncio.to_thread(generate_latest, registry)

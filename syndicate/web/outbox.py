@@ -1,6 +1,6 @@
 """`/outbox`: the mails in the Maildir channels, so that a mail can be seen before there is a relay. Only looks.
 
-It exists only where nobody but this machine can ask for it: mails hold addresses and links that act.
+Mails hold addresses and links that act: where others than this machine can ask, it is for accounts (`site.py`).
 """
 
 import asyncio

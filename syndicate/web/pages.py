@@ -120,6 +120,7 @@ def page(
         "settings": front.app.settings,
         "language": language,
         "languages": LANGUAGES,
+        "account": getattr(request.state, "account", None),  # only where a session was asked for; nobody keeps that
         "words": front.words[language],
         "link": lambda path: f"{path}?lang={chosen}" if chosen else path,
         "asset": lambda name: front.assets[name].path,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from syndicate.pipeline.reconcile import leave, read_leaving
 from syndicate.web.pages import NEVER, Front, page
 
-_HEADERS: Mapping[str, str] = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow"}
+HEADERS: Mapping[str, str] = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow"}
 
 
 async def show_leaving(front: Front, request: Request) -> Response:
@@ -27,14 +27,14 @@ async def end_subscription(front: Front, request: Request) -> Response:
 
 async def say_methods(front: Front, request: Request) -> Response:
     """OPTIONS: the same for every token, good or bad."""
-    return Response(status_code=204, headers={"allow": "GET, HEAD, POST, OPTIONS", "cache-control": NEVER, **_HEADERS})
+    return Response(status_code=204, headers={"allow": "GET, HEAD, POST, OPTIONS", "cache-control": NEVER, **HEADERS})
 
 
 async def _leaving(front: Front, request: Request, *, act: bool) -> Response:
     app = front.app
     leaving = await read_leaving(app.db, app.way_out, request.path_params["token"])
     if leaving is None:
-        return page(front, request, "error.html.j2", status=404, cache=NEVER, headers=_HEADERS, problem="unknown_link")
+        return page(front, request, "error.html.j2", status=404, cache=NEVER, headers=HEADERS, problem="unknown_link")
     if act:
         await leave(app.db, app.way_out, leaving, now=app.clock.now())
-    return page(front, request, "leave.html.j2", cache=NEVER, headers=_HEADERS, newsletter=leaving.title, done=act)
+    return page(front, request, "leave.html.j2", cache=NEVER, headers=HEADERS, newsletter=leaving.title, done=act)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from syndicate.app import App
 from syndicate.errors import Refused
+from syndicate.pipeline.weigh import keep_weighing
 from syndicate.web.deadline import DeadlineProtocol
 from syndicate.web.site import open_site
 
@@ -80,7 +81,8 @@ async def serve_on(
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     server = Server(_config(site.asgi, protocol), started=lambda: started(address))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    keeping = [asyncio.create_task(site.shelf.keep_fresh(app.db)), asyncio.create_task(site.shelf.keep_files())]
+    loops = (site.shelf.keep_fresh(app.db), site.shelf.keep_files(), keep_weighing(app.press))
+    keeping = [asyncio.create_task(loop) for loop in loops]
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

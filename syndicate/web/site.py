@@ -16,15 +16,21 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, ExceptionHandler
 
 from syndicate.app import App
+from syndicate.domain.account import Role
 from syndicate.errors import StoreTrouble
 from syndicate.web import articles, directory, editions, health, outbox, pages, readers, receiver
 from syndicate.web.archives import ArchiveDesk
+from syndicate.web.confirm import ConfirmDesk
 from syndicate.web.feeds import FeedDesk
 from syndicate.web.former import former_routes
+from syndicate.web.hooks import HookDesk
 from syndicate.web.pages import NEVER, Front, open_front, page
 from syndicate.web.security import Door
+from syndicate.web.sessions import SIGN_IN, Endpoint, only_for, only_from_us
 from syndicate.web.shelf import Shelf
+from syndicate.web.sign_in import SignInDesk
 from syndicate.web.sitemaps import Sitemaps
+from syndicate.web.subscribe import API, ConsentTexts, SignUpDesk
 from syndicate.web.tally import Tally
 
 _PROBLEMS = {404: "missing", 405: "method", 413: "too_large"}
@@ -44,15 +50,18 @@ def open_site(app: App) -> OpenSite:
     tally = Tally()
     shelf = Shelf(app.press, now=app.clock.now())
     front = open_front(app, tally)
-    framework = Starlette(routes=_routes(front), exception_handlers=_handlers(front))
+    framework = Starlette(routes=routes(front), exception_handlers=_handlers(front))
     framework.router.redirect_slashes = False
     door = Door(framework, public_url=app.site.public_url, tally=tally, larger={receiver.PATH: receiver.LARGEST})
     return OpenSite(asgi=FeedDesk(shelf, db=app.db, clock=app.clock, tally=tally, behind=door), shelf=shelf)
 
 
-def _routes(front: Front) -> list[BaseRoute]:
-    sitemaps = Sitemaps(front)
-    routes: list[BaseRoute] = [
+def routes(front: Front) -> list[BaseRoute]:
+    """All addresses but those of feeds, which `FeedDesk` answers. tests/web/routes.txt says who gets what at each."""
+    sitemaps, texts = Sitemaps(front), ConsentTexts(front)
+    sign_ups, confirmations = SignUpDesk(front, texts), ConfirmDesk(front, texts)
+    signing_in, hooks = SignInDesk(front), HookDesk(front)
+    found: list[BaseRoute] = [
         Route("/", partial(directory.show_home, front)),
         Route("/feeds/", partial(directory.show_feeds, front)),
         *former_routes(front),
@@ -65,6 +74,20 @@ def _routes(front: Front) -> list[BaseRoute]:
         Route("/u/{token}", partial(readers.show_leaving, front)),
         Route("/u/{token}", partial(readers.end_subscription, front), methods=["POST"]),
         Route("/u/{token}", partial(readers.say_methods, front), methods=["OPTIONS"]),
+        Route("/subscribe", sign_ups.show_form),
+        Route("/subscribe", sign_ups.take_form, methods=["POST"]),
+        Route(API, sign_ups.show_offer),
+        Route(API, sign_ups.take_wish, methods=["POST"]),
+        Route("/c/{token}", confirmations.show),
+        Route("/c/{token}", confirmations.take, methods=["POST"]),
+        Route(SIGN_IN, signing_in.show),
+        Route(SIGN_IN, only_from_us(front, signing_in.take), methods=["POST"]),
+        Route("/sign-out", only_from_us(front, signing_in.leave), methods=["POST"]),
+        Route("/hooks/{channel}", hooks.say_ready, methods=["HEAD"]),
+        Route("/hooks/{channel}", hooks.take, methods=["POST"]),
+        Route("/outbox", _inside(front, partial(outbox.show_outbox, front))),
+        Route("/outbox/{name}", _inside(front, partial(outbox.show_mail, front))),
+        Route("/outbox/{name}/html", _inside(front, partial(outbox.show_mail_html, front))),
         Route("/assets/{name}", partial(pages.show_asset, front)),
         Route("/robots.txt", sitemaps.show_robots),
         Route("/sitemap.xml", sitemaps.show_index),
@@ -75,19 +98,13 @@ def _routes(front: Front) -> list[BaseRoute]:
         Route("/readyz", partial(health.show_readiness, front)),
         Route("/metrics", partial(health.show_metrics, front)),
     ]
-    if front.app.settings.web.outbox:
-        routes += [
-            Route("/outbox", partial(outbox.show_outbox, front)),
-            Route("/outbox/{name}", partial(outbox.show_mail, front)),
-            Route("/outbox/{name}/html", partial(outbox.show_mail_html, front)),
-        ]
     if front.app.settings.sample:
         desk = receiver.open_receiver(front)
-        routes += [
+        found += [
             Route(receiver.PATH, partial(receiver.show_deliveries, front, desk)),
             Route(receiver.PATH, partial(receiver.take_delivery, front, desk), methods=["POST"]),
         ]
-    return routes
+    return found
 
 
 def _handlers(front: Front) -> dict[int | type[Exception], ExceptionHandler]:
@@ -97,6 +114,11 @@ def _handlers(front: Front) -> dict[int | type[Exception], ExceptionHandler]:
         DBAPIError: partial(_unavailable, front),
         Exception: partial(_broken, front),
     }
+
+
+def _inside(front: Front, endpoint: Endpoint) -> Endpoint:
+    """For mails, which hold addresses and links that act: who can't be anybody else needs no account."""
+    return endpoint if front.app.settings.web.outbox else only_for(front, Role.VIEWER, endpoint)
 
 
 async def _refused(front: Front, request: Request, error: Exception) -> Response:

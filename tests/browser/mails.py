@@ -14,7 +14,7 @@ from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.selection import Selection
 from syndicate.domain.slot import parse_schedule
 from syndicate.formats.digest import DigestView, holes_filled, render
-from tests.formats.samples import SITE, make_article, withdrawn
+from tests.formats.samples import SITE, corrected, make_article, withdrawn
 
 TEMPLATES = (Path(__file__).resolve().parents[2] / "templates" / "digest",)
 SHIPPED = ("briefing", "sections", "breaking")
@@ -95,6 +95,7 @@ def views() -> Iterator[tuple[str, DigestView]]:
         yield f"{template}-en", make_view(template, told=stories(ENGLISH, pictures=False), language="en")
         yield f"{template}-long", make_view(template, told=(long, *told[1:3]), title=f"Pagi {LONG}")
         yield f"{template}-withdrawn", make_view(template, told=(withdrawn(1), elsewhere, *told[2:4]))
+        yield f"{template}-corrected", make_view(template, told=(corrected(1), corrected(2), *told[2:4]))
         yield f"{template}-look", make_view(template, look=LOOK, sponsor=SPONSOR)
         yield f"{template}-empty", replace(make_view(template), stories=())
         yield f"{template}-large", replace(make_view(template, told=stories(STORIES * 16)), brief=40)

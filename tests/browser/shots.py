@@ -7,6 +7,7 @@ at, not done.
 
 import argparse
 import re
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
+from syndicate.formats.confirmation import ConfirmationView, render_confirmation
+from tests.browser.mails import LETTER, SLOT, TEMPLATES, picture_bytes, views
 from tests.browser.mails import page as mail_page
-from tests.browser.mails import picture_bytes, views
+from tests.formats.samples import SITE
 
 WIDTHS = (375, 600, 1280)  # CSS pixels: a phone, the page of a mail, a desk
 SCHEMES = ("light", "dark")
@@ -47,6 +50,12 @@ def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
     if leave:
         yield "leave", leave[1]
     yield "leave-unknown", f"{url}/u/unknown"
+    yield "subscribe", f"{url}/subscribe"
+    yield "subscribe-english", f"{url}/subscribe?lang=en"
+    yield "confirm", _confirmation(page, url)
+    yield "confirm-unknown", f"{url}/c/unknown"
+    yield "sign-in", f"{url}/sign-in"
+    yield "sign-in-english", f"{url}/sign-in?lang=en"
     yield "receiver", f"{url}/sample/receiver"
     yield "missing", f"{url}/nowhere"
 
@@ -67,7 +76,7 @@ def shoot_pages(browser: Browser, url: str, folder: Path) -> int:
 
 def shoot_mails(browser: Browser, folder: Path) -> int:
     """Takes all pictures of mails, with their own pictures and without; returns how many."""
-    found = [(name, mail_page(view)) for name, view in views()]
+    found = [*((name, mail_page(view)) for name, view in views()), ("confirm", _confirmation_mail())]
     picture = picture_bytes()
 
     def show(route: Route) -> None:
@@ -95,6 +104,37 @@ def contexts(browser: Browser) -> Iterator[tuple[str, BrowserContext]]:
             )
             yield f"{width}-{scheme}", context
             context.close()
+
+
+def _confirmation(page: Page, url: str) -> str:
+    """The link that a reader gets who signs up."""
+    page.goto(f"{url}/subscribe?lang=id")
+    page.get_by_role("textbox", name="Alamat e-mail").fill(f"gambar-{secrets.token_hex(4)}@pembaca.example")
+    page.get_by_role("checkbox").first.check()
+    page.wait_for_timeout(2100)  # as long as a person takes at least
+    page.get_by_role("button", name="Daftarkan saya").click()
+    page.goto(f"{url}/outbox")
+    mail = page.get_by_role("link", name="Konfirmasi langganan").first
+    for _ in range(20):
+        if mail.count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    mail.click()
+    found = re.search(r"^http\S+/c/\S+", page.locator("pre").last.text_content() or "", re.MULTILINE)
+    return found[0] if found else sys.exit("the confirmation mail has no link")
+
+
+def _confirmation_mail() -> str:
+    view = ConfirmationView(
+        site=SITE,
+        newsletter=LETTER,
+        titles=(LETTER.title, "Akhir Pekan di Lintang"),
+        link=f"{SITE.public_url}/c/{'A' * 44}",
+        until=SLOT,
+        language="id",
+    )
+    return render_confirmation(view, TEMPLATES[0].parent).html
 
 
 def _first(page: Page, address: str, selector: str) -> str:

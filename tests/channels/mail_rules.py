@@ -18,8 +18,8 @@ from typing import Final
 
 ORDER: Final = (
     *("DKIM-Signature", "To", "Message-ID", "List-Unsubscribe", "List-Unsubscribe-Post"),
-    *("From", "Subject", "Date", "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"),
-    *("Reply-To", "List-Id", "Precedence"),
+    *("From", "Subject", "Date", "Auto-Submitted", "X-Auto-Response-Suppress", "Reply-To", "List-Id", "Precedence"),
+    *("MIME-Version", "Content-Type"),
 )
 OPTIONAL: Final = frozenset(
     {"DKIM-Signature", "List-Unsubscribe", "List-Unsubscribe-Post", "Reply-To", "List-Id", "Precedence"}

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syndicate.channels.mail.dkim import SigningKey
-from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant
+from syndicate.channels.mail.message import Addressee, Variant, compile_variant
+from syndicate.ports import Letterhead
 from tests.channels.mails import make_signing_keys, verified
 
 MARK = "qwertyuiopasdfgh"

@@ -6,7 +6,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from syndicate.channels.mail.message import Addressee, Letterhead, compile_variant
+from syndicate.channels.mail.message import Addressee, compile_variant
+from syndicate.ports import Letterhead
 from tests.channels.mail_rules import RULES, Letter, broken_rules, mixed_up
 from tests.channels.mails import make_signing_keys
 

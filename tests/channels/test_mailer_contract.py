@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from syndicate.channels import MAILERS, MaildirConfig, SmtpConfig
+from syndicate.channels import MAILERS, MaildirConfig, MailgunConfig, SmtpConfig
 from syndicate.domain.delivery import OutcomeKind
 from syndicate.ports import Mailer
 from tests.channels.mails import make_mail, send_all, send_one
+from tests.servers.mailgun import DOMAIN, KEY, Mailgun, mailgun
 from tests.servers.smtp import SmtpSink
 
 HOSTILE_BODIES = (
@@ -36,10 +37,16 @@ def mails_by_the_rules() -> None:
     """What these send is written by hand: the way is tested here, not the letters."""
 
 
-@pytest.fixture(params=["maildir", "smtp"])
+@pytest.fixture(params=["maildir", "smtp", "mailgun"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     if request.param == "maildir":
         yield _maildir_bench(tmp_path / "mail")
+        return
+    if request.param == "mailgun":
+        async with mailgun() as provider:
+            made = _mailgun_bench(provider)
+            yield made
+            await made.mailer.aclose()
         return
     async with SmtpSink() as sink:
         made = _smtp_bench(sink)
@@ -74,8 +81,20 @@ def _smtp_bench(sink: SmtpSink) -> Bench:
     return Bench(mailer=MAILERS["smtp"](config), arrived=arrived, break_down=break_down)
 
 
+def _mailgun_bench(provider: Mailgun) -> Bench:
+    config = MailgunConfig(name="e", domain=DOMAIN, api_key=KEY, user_agent="tests", url=provider.url)
+
+    def arrived() -> list[tuple[str, str, bytes]]:
+        return [(sent.variables["bounce"], sent.recipient, sent.message) for sent in provider.sent]
+
+    def break_down() -> None:
+        provider.fault = lambda: "503"
+
+    return Bench(mailer=MAILERS["mailgun"](config), arrived=arrived, break_down=break_down)
+
+
 def test_every_kind_is_on_the_bench() -> None:
-    assert set(MAILERS) == {"maildir", "smtp"}
+    assert set(MAILERS) == {"maildir", "smtp", "mailgun"}
 
 
 async def test_one_outcome_for_each_mail_in_order(bench: Bench) -> None:

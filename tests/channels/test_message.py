@@ -16,8 +16,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from syndicate.channels.mail import headers, message
-from syndicate.channels.mail.message import Addressee, Letterhead, Variant, compile_variant, self_test, unfit
+from syndicate.channels.mail.message import Addressee, Variant, compile_variant, self_test, unfit
 from syndicate.errors import ConfigError
+from syndicate.ports import Letterhead
 from tests.channels.mail_rules import ORDER, Letter, broken_rules
 from tests.channels.mails import make_mail
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from syndicate.channels.mail.dkim import SigningKey
-from syndicate.channels.mail.message import Addressee, Letterhead, compile_variant
+from syndicate.channels.mail.message import Addressee, compile_variant
 from syndicate.channels.mail.smtp import SmtpConfig, SmtpMailer
 from syndicate.domain.delivery import OutcomeKind
-from syndicate.ports import Mail
+from syndicate.ports import Letterhead, Mail
 from tests.channels.mails import make_signing_keys, send_all, verified
 from tests.servers import relays
 from tests.servers.relays import DOMAIN, Relay

@@ -14,11 +14,12 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from syndicate.channels.mail.message import Addressee, Letterhead, compile_variant
+from syndicate.channels.mail.message import Addressee, compile_variant
 from syndicate.channels.mail.smtp import REUSE, SmtpConfig, SmtpMailer, stuffed
 from syndicate.domain.audience import normal_address
 from syndicate.domain.delivery import Outcome, OutcomeKind
 from syndicate.errors import ConfigError
+from syndicate.ports import Letterhead
 from tests.channels.mails import CONTENT, make_mail, send_all, send_one
 from tests.servers.smtp import Behaviour, SmtpSink, read_log
 

@@ -110,7 +110,8 @@ def started(*words: str, cwd: Path, **options: Any) -> subprocess.Popen[str]:
     program = [sys.executable, "-c", "from syndicate.cli.main import main; main()", *words]
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     pipe = subprocess.PIPE
-    return subprocess.Popen(program, cwd=cwd, env=environ, stdout=pipe, stderr=pipe, text=True, **options)
+    streams = {"stdout": pipe, "stderr": pipe} | options
+    return subprocess.Popen(program, cwd=cwd, env=environ, text=True, **streams)
 
 
 @pytest.fixture(scope="session")

@@ -297,6 +297,7 @@ def test_a_subscriber_is_added_once_with_the_origin_of_the_consent(cli: Cli, pap
     assert (first.code, first.out) == (0, "Rani@pembaca.example now gets ringkasan.\n")
     assert (second.code, second.out) == (0, "Rani@pembaca.example had all of that already.\n")
     assert [(s["newsletter"], s["origin"]) for s in shown["subscriptions"]] == [("ringkasan", "formulir kertas")]
+    assert [(c["what"], c["origin"]) for c in shown["consents"]] == [("confirmed", "formulir kertas")]
     assert (shown["subscriber"]["name"], shown["subscriber"]["timezone"]) == ("Rani", "Asia/Jakarta")
 
 

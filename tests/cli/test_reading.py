@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from syndicate.domain.likeness import Link, LinkKind
-from syndicate.store import likeness
+from syndicate.store import files, likeness
 from syndicate.store.db import Database
+from syndicate.store.files import Document
 from syndicate.work import single_process
 from tests.cli.conftest import Cli, write_story
 
@@ -57,6 +58,19 @@ def test_a_table_shows_what_is_there(words: str, cli: Cli, paper: Path) -> None:
 @pytest.mark.parametrize("words", LISTS)
 def test_json_holds_the_same_and_can_be_parsed(words: str, cli: Cli, paper: Path) -> None:
     assert LISTS[words] in json.dumps(told(cli, *words.split()))
+
+
+def test_a_feed_that_is_too_large_is_named_by_its_list_and_by_check(cli: Cli, paper: Path) -> None:
+    large = Document(name="terkini.rss", media_type="x/x", etag="a", last_modified=1, plain=b"<" * 600_000, gzipped=b"")
+    files.write_document(paper / "var" / "feeds", large)
+    why = "terkini.rss is 600,000 bytes"
+
+    listed, checked = told(cli, "feeds", "list"), told(cli, "check", "--offline")
+
+    assert [bool(row["large"]) for row in listed] == [True, False]
+    assert why in listed[0]["large"]
+    assert f"Too large: {why}" in cli("feeds", "list").out
+    assert [(one["what"], one["ok"]) for one in checked if why in one["found"]] == [("feed terkini", True)]
 
 
 def test_json_dates_are_in_utc_and_tables_in_the_zone_of_the_site(cli: Cli, paper: Path) -> None:

@@ -35,6 +35,7 @@ MAY_SEND = {
     "editions send-test",
     "partners replay",
     "jobs retry",
+    "subscribers import",  # who is sent to from then on
 }
 COMMON = {"--help", "-h"}
 

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from syndicate.domain.article import Article, ArticleState
 from syndicate.domain.feed import CORRECTIONS_STAY
-from syndicate.domain.manifest import choose, entry_key, entry_line, frees_a_place, last_modified
+from syndicate.domain.manifest import (
+    choose,
+    entry_key,
+    entry_line,
+    frees_a_place,
+    is_plain,
+    last_modified,
+    marks_of,
+    newest_of,
+    put_on_top,
+    seqs_of,
+)
 from tests.factories import NOW, make_article
 
 LOUD = {"loud_at": NOW - timedelta(days=1)}
@@ -101,3 +112,22 @@ def test_changes_that_free_no_place_need_nothing_but_the_manifest(
     whole = {story.id: line(story) for story in held} | news
 
     assert choose((before | news).values(), limit=limit, now=NOW) == choose(whole.values(), limit=limit, now=NOW)
+
+
+def test_a_mark_names_a_line_by_its_seq_and_says_when_it_is_odd() -> None:
+    lines = [line(make_article(3, seq=30)), line(make_article(2, seq=20, **LOUD)), line(make_article(1, **AWAY))]
+
+    assert [is_plain(one) for one in lines] == [True, False, False]
+    assert marks_of(lines) == "30 20~ 1~"
+    assert seqs_of(marks_of(lines)) == ["30", "20", "1"]
+    assert [newest_of(marks) for marks in ("30 20~", "20~ 1", "")] == ["30", "20", ""]
+    assert (marks_of([]), seqs_of("")) == ("", [])
+
+
+@given(st.integers(0, 4), st.integers(1, 5), st.integers(1, 4))
+def test_new_stories_put_on_top_are_what_choosing_makes_of_them(held: int, new: int, limit: int) -> None:
+    stories = [line(make_article(n)) for n in range(1, held + new + 1)]
+    before = choose(stories[:held], limit=limit, now=NOW)
+    on_top = sorted(stories[held:], reverse=True)
+
+    assert put_on_top(marks_of(before), on_top, limit=limit) == marks_of(choose(stories, limit=limit, now=NOW))

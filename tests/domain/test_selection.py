@@ -133,3 +133,15 @@ def test_the_index_finds_what_asking_every_selection_finds(story: Article, selec
     named = {str(number): selection for number, selection in enumerate(selections)}
 
     assert SelectionIndex(named).holding(story) == {name for name, one in named.items() if one.holds(story)}
+
+
+@given(article=ARTICLES, selection=SELECTIONS, exclude=SELECTIONS)
+def test_a_refusal_names_a_key_exactly_where_the_selection_refuses(
+    article: Article, selection: Selection, exclude: Selection
+) -> None:
+    both = replace(selection, exclude=exclude)
+    refusal = both.refusal(traits(article))
+
+    assert (refusal is None) == both.holds(article)
+    if refusal is not None:
+        assert bool(refusal.wanted & refusal.held) == refusal.excluded

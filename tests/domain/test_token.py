@@ -12,10 +12,12 @@ from syndicate.domain.token import (
     Purpose,
     Token,
     delivery_name,
+    mailed_token,
     make_token,
     name_number,
     read_token,
     read_verp,
+    token_of_mail,
     verp_token,
 )
 
@@ -130,3 +132,17 @@ def test_a_message_id_stays_the_same_after_a_new_key_and_cannot_be_guessed() -> 
     assert delivery_name(RING, 7, 17) == delivery_name(BOTH, 7, 17)
     assert delivery_name(RING, 7, 17) != delivery_name(Keyring(keys={1: NEW}), 7, 17)
     assert len({delivery_name(RING, edition, person) for edition in range(9) for person in range(9)}) == 81
+
+
+def test_a_token_survives_a_mail_address_whose_case_is_folded() -> None:
+    token = make_token(RING, TOKEN)
+    mailed = mailed_token(token)
+
+    assert len(f"u+{mailed}") <= 64  # RFC 5321 §4.5.3.1.1
+    assert mailed == mailed.lower()
+    assert token_of_mail(mailed) == token_of_mail(mailed.upper()) == token == TEXT
+
+
+@pytest.mark.parametrize("text", ["", "a" * 52, "a" * 54, "1" * 53, "a" * 52 + "=", "a" * 52 + "\n"])
+def test_what_can_be_no_token_in_an_address_is_none(text: str) -> None:
+    assert token_of_mail(text) is None

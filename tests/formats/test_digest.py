@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from syndicate.channels.mail.message import Letterhead, compile_variant
+from syndicate.channels.mail.message import compile_variant
 from syndicate.domain.article import Picture
 from syndicate.errors import ConfigError
 from syndicate.formats.dates import clock_time, long_date, rfc822, short_date
 from syndicate.formats.digest import LARGE, TOO_LARGE, DigestView, Rendered, holes_filled, render
 from syndicate.formats.fit import fit
+from syndicate.ports import Letterhead
 from tests.browser.mails import LETTER, LOOK, MARK, SHIPPED, SLOT, SPONSOR, STORIES, TEMPLATES, make_view, stories
 from tests.formats.digest_rules import broken_digest_rules
-from tests.formats.samples import PICTURE, SITE, make_article, withdrawn
+from tests.formats.samples import PICTURE, SITE, corrected, make_article, withdrawn
 
 (SHIPPED_HOME,) = TEMPLATES
 HOLE = f"{MARK}-unsubscribe_url-"
@@ -161,12 +162,12 @@ def test_a_hole_without_a_value_is_no_silent_blank() -> None:
         holes_filled(HOLE, MARK, {}, html=True)
 
 
-@pytest.mark.parametrize("field", ["title", "summary", "authors", "sections", "url"])
+@pytest.mark.parametrize("field", ["title", "summary", "authors", "sections", "url", "note"])
 def test_a_story_that_holds_the_mark_is_refused(field: str) -> None:
     forged: dict[str, Any] = {"authors": (HOLE,), "sections": (HOLE,), "url": f"https://a.example/{HOLE}"}
 
     with pytest.raises(ValueError, match="mark"):
-        shown(make_article(**{field: forged.get(field, HOLE)}))
+        shown(corrected(**{field: forged.get(field, HOLE)}))
 
 
 @pytest.mark.parametrize("mark", ["", "short", "KQZWVXJPBMTRHGDL", "kqzwvxjpbmtrhgd-"])
@@ -207,6 +208,25 @@ def test_a_withdrawn_story_shows_only_the_notice() -> None:
     assert "[DITARIK]" in rendered.text
     assert "<img" not in rendered.html
     assert "mulai dilalui" not in rendered.html
+
+
+@pytest.mark.parametrize("template", SHIPPED)
+def test_a_corrected_story_says_what_was_corrected_and_when_in_both_parts(template: str) -> None:
+    told = (make_article(1), corrected(2, note="Nama <wali> kota & camat diperbaiki."))
+    rendered = shown(*told, template=template)
+    english = shown(*told, newsletter=replace(LETTER, template=template, language="en"))
+
+    said = r"Catatan redaksi, 24 November 2026:</span> Nama &lt;wali&gt; kota &amp; camat diperbaiki\.</p>"
+    assert len(re.findall(said, rendered.html)) == 1
+    for part, label in ((rendered.text, "Catatan redaksi"), (english.text, "Editor’s note")):
+        assert f"{label}, 24 November 2026: Nama <wali> kota & camat diperbaiki." in " ".join(part.split())
+
+
+def test_only_a_correction_has_a_note_of_its_own() -> None:
+    for story in (withdrawn(note="Sumber menarik keterangannya."), corrected(note=""), make_article()):
+        rendered = shown(story)
+        assert "Catatan redaksi" not in rendered.html + rendered.text
+    assert shown(withdrawn(note="Ditarik dahulu.")).text.count("Ditarik dahulu.") == 1
 
 
 def test_the_same_edition_is_the_same_bytes() -> None:

@@ -327,6 +327,15 @@ def test_only_the_newest_atom_document_leads_to_the_archives() -> None:
     assert [kind for kind, raw in documents.items() if b"2026-10" in raw] == ["atom"]
 
 
+def test_a03_a_renamed_feed_keeps_its_id_and_has_its_new_address() -> None:
+    renamed = replace(FEED, name="terbaru", first_name=FEED.name)
+    before, after = (feedparser.parse(built("atom", many(2), feed)).feed for feed in (FEED, renamed))
+
+    assert (before.id, after.id) == ("tag:contohpos.example,2026:feed/terkini",) * 2
+    assert {link.href for link in after.links if link.rel == "self"} == {address(".atom", renamed)}
+    assert json.loads(built("json", many(2), renamed))["feed_url"] == address(".json", renamed)
+
+
 def test_an_archive_is_the_same_feed_at_an_address_of_its_own() -> None:
     seen = feedparser.parse(built_archive("2026-10", many(2), before="2026-08", after="2026-11")).feed
 

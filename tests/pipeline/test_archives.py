@@ -12,7 +12,7 @@ from syndicate.domain.change import ChangeKind
 from syndicate.domain.feed import Feed
 from syndicate.domain.selection import Selection
 from syndicate.pipeline.archives import Archives
-from syndicate.pipeline.printing import Printer
+from syndicate.pipeline.printing import Printer, keep_files
 from syndicate.pipeline.publish import Press, publish_feeds
 from syndicate.store import files
 from syndicate.store.db import Database
@@ -180,3 +180,14 @@ async def test_newest_document_and_archives_are_one_feed_by_all_rules(db: Databa
 
     assert links(newest)["prev-archive"] == "2026-10.atom"
     assert broken_together(documents) == {}
+
+
+async def test_an_archive_file_goes_with_its_feed(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path / "feeds")
+    archives = await three_months(db, press)
+    await read(archives, "2026-10")
+    await keep_files(press, [])
+    kept = files.document_names(press.archives)
+    await keep_files(replace(press, feeds=()), [])
+
+    assert (kept, files.document_names(press.archives)) == (["terkini-2026-10.atom"], [])

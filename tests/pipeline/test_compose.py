@@ -121,6 +121,17 @@ async def test_a_story_is_told_in_its_newest_version_at_the_cut(desk: Desk) -> N
     assert "Judul baru" in rendering.subject
 
 
+async def test_a_story_corrected_before_the_cut_is_told_with_the_note(desk: Desk) -> None:
+    await publish(desk.db, 1)
+    await revise(desk.db, 1, ChangeKind.CORRECTED, note="Harga kemarin keliru.", title="Harga diralat")
+    report = await desk.compose()
+
+    assert report.proof is not None
+    for part in (report.proof.rendering.html, report.proof.rendering.text):
+        assert "Catatan redaksi, 24 November 2026:" in part
+        assert "Harga kemarin keliru." in part
+
+
 async def test_what_happens_after_the_cut_waits_for_the_next_edition(desk: Desk) -> None:
     await publish(desk.db, 1)
     report = await desk.compose()

@@ -242,7 +242,9 @@ async def test_an_entry_is_kept_only_as_long_as_a_manifest_names_it(db: Database
 
     async with db.read() as connection:
         kept = [await feeds.have_fragments(connection, {story.id: seq}) for seq in (story.seq, revised.seq)]
+        lines = await feeds.lines(connection, [str(story.seq), str(revised.seq)])
     assert [len(found) for found in kept] == [0, 3]
+    assert list(lines) == [str(revised.seq)]
 
 
 async def test_more_changes_than_fit_into_one_transaction_are_all_published(db: Database, press: Press) -> None:
@@ -250,6 +252,47 @@ async def test_more_changes_than_fit_into_one_transaction_are_all_published(db: 
     await printed(db, press)
 
     assert titles(press) == [f"Berita {n}" for n in range(250, 200, -1)]
+
+
+async def test_stories_put_on_top_one_by_one_make_the_manifest_that_looking_through_makes(
+    db: Database, tmp_path: Path
+) -> None:
+    press = make_press(tmp_path, make_feed(limit=3))
+    stories: dict[str, int] = {}
+    for numbers in ((), (1,), (2,), (4, 5), (6, 7, 8, 9), (3,)):
+        stories |= {story.content.title: story.seq for story in await publish(db, *numbers)}
+        await publish_feeds(db, press, now=NOW)
+    async with db.read() as connection:
+        (one_by_one,) = await feeds.plain(connection, ["terkini"])
+        kept = await feeds.lines(connection, [str(stories[f"Berita {number}"]) for number in (6, 7, 8, 9)])
+    await printed(db, press, now=NOW + STALE)
+    async with db.read() as connection:
+        (looked_through,) = await feeds.plain(connection, ["terkini"])
+
+    assert one_by_one == looked_through
+    assert titles(press) == ["Berita 9", "Berita 8", "Berita 7"]
+    assert len(kept) == 3  # what was never shown was never made
+
+
+async def test_a_story_that_came_late_does_not_stand_on_top(db: Database, press: Press) -> None:
+    for number in (1, 3, 2):
+        await publish(db, number)
+        await printed(db, press)
+
+    assert titles(press) == ["Berita 3", "Berita 2", "Berita 1"]
+
+
+async def test_a_corrected_story_stays_although_newer_ones_come_on_top(db: Database, tmp_path: Path) -> None:
+    press = make_press(tmp_path, make_feed(limit=2))
+    await publish(db, 1, 2)
+    await printed(db, press)
+    await revise(db, 1, ChangeKind.CORRECTED, title="Berita 1 yang benar")
+    await printed(db, press)
+    for number in (3, 4):
+        await publish(db, number)
+        await printed(db, press)
+
+    assert titles(press) == ["Berita 4", "Berita 3", "Berita 1 yang benar"]
 
 
 async def test_a_printer_takes_in_only_what_is_new(db: Database, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from syndicate.pipeline.reconcile import (
     replay_departures,
     resend_doubts,
 )
+from syndicate.ports import Mail
 from syndicate.store import audience, editions, fence, jobs, ledger, tables
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
@@ -56,6 +57,7 @@ async def deliver(office: Postoffice, mailer: MaildirMailer, edition: Edition, o
     assert rendering is not None
     letter = MailLetter(edition=edition, newsletter=office.newsletter, variant=encode(office.room, edition, rendering))
     mail = write_mail(office.room, letter, one.subscriber, delivery=one.id)
+    assert isinstance(mail, Mail)
     async for _ in mailer.send([mail], may_send=lambda _: True):
         pass
 

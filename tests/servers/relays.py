@@ -22,7 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.channels.mail_rules import INBOX
 from tests.conftest import absent
-from tests.servers.smtp import SmtpSink, Taken
+from tests.servers.smtp import Behaviour, SmtpSink, Taken
 
 PATIENCE = 20.0  # seconds: a hang guard, a start takes about one
 DOMAIN = "pembaca.test"
@@ -121,18 +121,22 @@ async def aiosmtpd(known: Sequence[str]) -> AsyncIterator[Relay]:
 
 
 @asynccontextmanager
-async def postfix(known: Sequence[str]) -> AsyncIterator[Relay]:
-    """Its own configuration, queue and log; its daemons run as the system's `postfix` user."""
+async def postfix(known: Sequence[str], *, gone: Sequence[str] = ()) -> AsyncIterator[Relay]:
+    """Its own configuration, queue and log; its daemons run as the system's `postfix` user.
+
+    Those `gone` are known to it, and refused by the sink: it writes a bounce, which arrives there as well.
+    """
     master = shutil.which("master", path=_POSTFIX)
     if master is None:
         absent("postfix", "no master in /usr/lib/postfix/sbin")
     if os.geteuid() != 0:
         absent("postfix", "only root can start it")
-    async with SmtpSink() as sink:
+    refusals = dict.fromkeys(gone, b"550 5.1.1 no such reader\r\n")
+    async with SmtpSink(Behaviour(replies=refusals)) as sink:
         with tempfile.TemporaryDirectory(prefix="postfix-", ignore_cleanup_errors=True) as name:
             folder, port = Path(name), _free_port()
             values = {"folder": folder, "domain": DOMAIN, "sink": sink.port, "port": port}
-            values["known"] = ", ".join(f"{{ {address} = OK }}" for address in known)
+            values["known"] = ", ".join(f"{{ {address} = OK }}" for address in (*known, *gone))
             _lay_out_postfix(folder)
             (folder / "main.cf").write_text(_MAIN_CF.format(**values), "ascii")
             (folder / "master.cf").write_text(_MASTER_CF.format(**values), "ascii")

@@ -77,6 +77,21 @@ async def test_an_article_is_read_as_it_stood_at_a_cut(db: Database) -> None:
     ]
 
 
+async def test_when_an_article_was_corrected_is_read_as_it_stood_at_a_cut(db: Database) -> None:
+    days = [NOW + timedelta(days=day) for day in range(3)]
+    kinds = (ChangeKind.CORRECTED, ChangeKind.UPDATED, ChangeKind.WITHDRAWN)
+    async with db.write() as connection:
+        story = await add_article(connection, STORY)
+        for kind, at in zip(kinds, days, strict=True):
+            await changes.append(
+                connection, article_id=story.id, version=1, kind=kind, edit=Edit.MAJOR, baseline=False, at=at, note="x"
+            )
+        await articles.set_state(connection, replace(story, loud_at=days[2]))
+        found = [(await articles.at_cut(connection, [story.id], cut))[story.id].loud_at for cut in range(1, 5)]
+
+    assert found == [None, days[0], days[0], days[2]]
+
+
 async def test_a_story_is_known_by_key_and_alias_inside_its_source(db: Database) -> None:
     async with db.write() as connection:
         one, two = await add_article(connection, make_article(1)), await add_article(connection, make_article(2))

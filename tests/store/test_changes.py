@@ -96,3 +96,35 @@ async def test_a_cursor_is_none_before_it_begins_and_then_where_it_was_put(db: D
         await changes.move_cursor(connection, "feeds", 3)
         await changes.move_cursor(connection, "feeds", 5)
         assert await changes.cursor(connection, "feeds") == 5
+
+
+async def test_where_a_reader_stands_and_where_the_log_ends_are_asked_at_once(db: Database) -> None:
+    async with db.write() as connection:
+        assert await changes.unread(connection, "feeds") == (0, 0)
+        await add_article(connection, make_article(1))
+        await add_article(connection, make_article(2))
+        await changes.move_cursor(connection, "feeds", 1)
+        assert await changes.unread(connection, "feeds") == (1, 2)
+
+
+async def test_a_reader_moves_on_only_from_where_it_stood(db: Database) -> None:
+    async with db.write() as connection:
+        moved = [
+            await changes.move_on(connection, "feeds", after=after, upto=upto)
+            for after, upto in ((0, 3), (0, 4), (3, 5), (5, 5), (3, 9))
+        ]
+        assert moved == [True, False, True, True, False]
+        assert await changes.cursor(connection, "feeds") == 5
+
+
+async def test_what_a_span_is_about_comes_with_its_whole_history(db: Database) -> None:
+    async with db.write() as connection:
+        one, two = await add_article(connection, make_article(1)), await add_article(connection, make_article(2))
+        for _ in range(2):
+            await append(connection)  # 3 and 4, about the first
+
+    async with db.read() as connection:
+        assert await changes.touched(connection, 0, 4, limit=9) == (4, {one.id: [1, 3, 4], two.id: [2]})
+        assert await changes.touched(connection, 2, 4, limit=9) == (4, {one.id: [1, 3, 4]})
+        assert await changes.touched(connection, 1, 4, limit=2) == (3, {one.id: [1, 3, 4], two.id: [2]})
+        assert await changes.touched(connection, 4, 4, limit=2) == (4, {})

@@ -200,13 +200,20 @@ def quoted(text: str) -> str:
 
 @contextmanager
 def running(
-    folder: Path, *, sample: bool = True, protocol: type[DeadlineProtocol] = DeadlineProtocol
+    folder: Path,
+    *,
+    sample: bool = True,
+    protocol: type[DeadlineProtocol] = DeadlineProtocol,
+    public_url: str | None = None,
 ) -> Iterator[Paper]:
-    """Writes a newspaper into `folder`, unless there is one, and serves it from a thread of its own."""
+    """Writes a newspaper into `folder`, unless there is one, and serves it from a thread of its own.
+
+    With a `public_url` it is one that the world can reach; else it is for this machine.
+    """
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     listen = f"127.0.0.1:{listener.getsockname()[1]}"
     origin = f"http://{listen}"
-    configure(folder, origin, listen, sample=sample)
+    configure(folder, public_url or origin, listen, sample=sample)
     if not (folder / "newsroom").exists():
         _write(folder / "newsroom")
     clock = SetClock()

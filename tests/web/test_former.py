@@ -19,6 +19,11 @@ def test_h10_a_reader_that_follows_gets_the_feed_itself(paper: Paper) -> None:
     assert paper.get(answer.headers["location"]).content == paper.get("/feeds/kota.rss").content
 
 
+def test_a03_a_renamed_feed_keeps_the_id_it_had_under_its_first_name(paper: Paper) -> None:
+    assert ":feed/kabupaten</id>" in paper.get("/feeds/kota.atom").text
+    assert ":feed/terkini</id>" in paper.get("/feeds/terkini.atom").text
+
+
 def test_h10_scripts_may_follow_to_what_is_open_to_them(paper: Paper) -> None:
     assert paper.get("/feeds/kabupaten.json").headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in paper.get("/feeds/kabupaten.rss").headers

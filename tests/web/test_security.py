@@ -117,6 +117,9 @@ def test_t47_every_kind_of_answer_has_the_headers_that_it_should_have(paper: Pap
         ),
         f"/u/{paper.token()}": ("no-store", PAGE_POLICY, "no-referrer"),
         "/u/unknown": ("no-store", PAGE_POLICY, "no-referrer"),
+        "/subscribe": ("no-store", PAGE_POLICY, "strict-origin-when-cross-origin"),
+        "/api/v1/subscriptions": ("no-store", PAGE_POLICY, "strict-origin-when-cross-origin"),
+        "/c/unknown": ("no-store", PAGE_POLICY, "no-referrer"),
         f"/media/{picture}": (
             "public, max-age=31536000, immutable",
             "sandbox; default-src 'none'",
@@ -137,7 +140,7 @@ def test_t47_every_kind_of_answer_has_the_headers_that_it_should_have(paper: Pap
         assert found["referrer-policy"] == referrer, path
         assert found["x-content-type-options"] == "nosniff", path
         assert not {"server", "set-cookie", "x-powered-by"} & set(found), path
-    for path in (f"/u/{paper.token()}", "/u/unknown"):
+    for path in (f"/u/{paper.token()}", "/u/unknown", "/c/unknown"):
         assert headers(paper, path)["x-robots-tag"] == "noindex, nofollow"
 
 

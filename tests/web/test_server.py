@@ -3,14 +3,20 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
+import structlog
 import uvicorn
+from structlog.typing import EventDict, WrappedLogger
 
 from syndicate.app import App, open_app
 from syndicate.errors import Refused
 from syndicate.settings import load
+from syndicate.store import files
+from syndicate.store.files import Document
 from syndicate.web.server import Server, listen, serve_on
 from tests.web.paper import PATIENCE, configure
 
@@ -49,6 +55,38 @@ async def test_it_serves_until_it_is_told_to_stop_and_leaves_signals_alone(tmp_p
     assert address == f"http://{app.settings.web.listen}"
     assert answer == b"HTTP/1.1 200 OK\r\n"
     assert during == before
+
+
+@pytest.fixture
+def named() -> Iterator[asyncio.Event]:
+    """Set when the log names a feed that is too large."""
+    found = asyncio.Event()
+
+    def hear(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if (event["event"], event.get("feed")) == ("feed.large", "terkini"):
+            found.set()
+        return event
+
+    structlog.configure(processors=[hear, *structlog.get_config()["processors"]])
+    yield found
+    structlog.reset_defaults()
+
+
+async def test_a_feed_that_is_too_large_is_served_and_named_in_the_log(tmp_path: Path, named: asyncio.Event) -> None:
+    app, stop = app_on(tmp_path, free_port()), asyncio.Event()
+    large = Document(name="terkini.rss", media_type="x/x", etag="a", last_modified=1, plain=b"<" * 600_000, gzipped=b"")
+    files.write_document(app.press.folder, large)
+    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve_on(listen(app), app, started=started.set_result, stop=stop))
+    address = await asyncio.wait_for(started, PATIENCE)
+    await asyncio.wait_for(named.wait(), PATIENCE)
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{address}/feeds/terkini.rss", headers={"accept-encoding": "identity"})
+    stop.set()
+    await asyncio.wait_for(serving, PATIENCE)
+    await app.aclose()
+
+    assert answer.content == large.plain
 
 
 async def test_an_answer_that_is_under_way_is_finished(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from syndicate.channels.mail import headers
 from syndicate.channels.mail.dkim import Seal, SigningKey
 from syndicate.errors import ConfigError
-from syndicate.ports import Mail
+from syndicate.ports import Letterhead, Mail
 
 _QP_LINE = 75  # characters, and the `=` of a soft break makes 76, RFC 2045 §6.7
 _QP_BYTES = [bytes([byte]) if 32 <= byte <= 126 and byte != 61 else b"=%02X" % byte for byte in range(256)]
@@ -48,18 +48,6 @@ _SELF_TEST = (
     re.compile(rb"\A(?:[!-9;-~]+: [ -~]+\r\n(?: [ -~]+\r\n)*)+\Z"),
     re.compile(rb"\A(?!(?s:.*)^bcc:)", re.I | re.M),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Letterhead:
-    """What the head of a variant has in common for all who get it. `date` is the edition's, so a retry has the same."""
-
-    from_name: str
-    from_address: str
-    date: datetime
-    reply_to: str | None = None
-    list_id: str | None = None  # "label.domain", the same for ever (RFC 2919); None: not a mailing list
-    list_title: str = ""
 
 
 class Addressee(NamedTuple):
@@ -106,7 +94,7 @@ class Variant:
             encoded = same.get(hole.name) or _encode_value(values[hole.name], hole, same)
             for place in places:
                 parts[place] = encoded
-        own = _own_fields(addressee)
+        own = own_fields(addressee)
         signatures = self.seal.fields(own, parts[self.varies_from :]) if self.seal else b""
         return b"".join([signatures, headers.block(own), *parts])
 
@@ -119,10 +107,8 @@ def compile_variant(
     `mark` is 16 letters a–z that nobody could guess before: a story can't contain a hole. Same input, same bytes.
     Raises ValueError when the mark is of another form or stands anywhere outside a hole.
     """
-    if not _MARK.fullmatch(mark):
-        raise ValueError("a mark is 16 letters a–z")
     boundary = f"=_{mark}".encode()  # `=_` never occurs in quoted-printable
-    common = _common_fields(letterhead, subject, boundary)
+    common = {**common_fields(letterhead, subject), **_mime_fields(boundary)}
     pieces: list[bytes] = [headers.block(common) + b"\r\n"]
     holes: dict[Hole, tuple[int, ...]] = {}
     for kind, body in (("plain", text), ("html", html)):
@@ -137,6 +123,45 @@ def compile_variant(
     begun = b"".join(pieces[1:varies_from])
     seal = Seal(signing_keys, common=common, body=begun, signed_at=letterhead.date) if signing_keys else None
     return Variant(pieces=tuple(pieces), holes=holes, varies_from=varies_from, seal=seal)
+
+
+def common_fields(letterhead: Letterhead, subject: str) -> Mapping[str, str]:
+    """The head that all mails of a variant have, but for what says how the body is written."""
+    fields = {
+        "From": headers.mailbox("From", letterhead.from_name, letterhead.from_address),
+        "Subject": headers.text_field("Subject", subject),
+        "Date": f"Date: {format_datetime(letterhead.date)}\r\n",
+        "Auto-Submitted": "Auto-Submitted: auto-generated\r\n",  # RFC 3834: no vacation replies
+        "X-Auto-Response-Suppress": "X-Auto-Response-Suppress: OOF, AutoReply\r\n",  # Exchange's word for the same
+    }
+    if letterhead.reply_to is not None:
+        fields["Reply-To"] = headers.mailbox("Reply-To", "", letterhead.reply_to)
+    if letterhead.list_id is not None:
+        fields["List-Id"] = headers.list_id(letterhead.list_id, letterhead.list_title)
+        fields["Precedence"] = "Precedence: bulk\r\n"
+    return fields
+
+
+def own_fields(addressee: Addressee) -> Mapping[str, str]:
+    """The head that is one recipient's own. Raises ValueError for an address, id or URL that would break a header."""
+    fields = {
+        "To": headers.mailbox("To", addressee.name, addressee.address),
+        "Message-ID": headers.message_id(addressee.message_id),
+    }
+    if addressee.unsubscribe_url is not None:
+        fields["List-Unsubscribe"] = headers.unsubscribe(addressee.unsubscribe_url, addressee.unsubscribe_mailto)
+        fields["List-Unsubscribe-Post"] = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    return fields
+
+
+def split_at_holes(body: str, mark: str) -> Sequence[str]:
+    """Text and names of holes by turns. Raises ValueError when the mark is of another form or stands outside a hole."""
+    if not _MARK.fullmatch(mark):
+        raise ValueError("a mark is 16 letters a–z")
+    stretches = re.split(rf"{mark}-([a-z][a-z0-9_]*)-", body)
+    if any(mark in stretch for stretch in stretches):
+        raise ValueError("the mark stands outside of a hole")
+    return stretches
 
 
 def unfit(mail: Mail) -> str | None:
@@ -168,42 +193,18 @@ def self_test() -> None:
                 raise ConfigError(f"mail headers: the self-test failed on {text!r}; no mail can be sent")
 
 
-def _common_fields(letterhead: Letterhead, subject: str, boundary: bytes) -> Mapping[str, str]:
-    fields = {
-        "From": headers.mailbox("From", letterhead.from_name, letterhead.from_address),
-        "Subject": headers.text_field("Subject", subject),
-        "Date": f"Date: {format_datetime(letterhead.date)}\r\n",
-        "Auto-Submitted": "Auto-Submitted: auto-generated\r\n",  # RFC 3834: no vacation replies
-        "X-Auto-Response-Suppress": "X-Auto-Response-Suppress: OOF, AutoReply\r\n",  # Exchange's word for the same
+def _mime_fields(boundary: bytes) -> Mapping[str, str]:
+    return {
         "MIME-Version": "MIME-Version: 1.0\r\n",
         "Content-Type": f'Content-Type: multipart/alternative;\r\n boundary="{boundary.decode()}"\r\n',
     }
-    if letterhead.reply_to is not None:
-        fields["Reply-To"] = headers.mailbox("Reply-To", "", letterhead.reply_to)
-    if letterhead.list_id is not None:
-        fields["List-Id"] = headers.list_id(letterhead.list_id, letterhead.list_title)
-        fields["Precedence"] = "Precedence: bulk\r\n"
-    return fields
-
-
-def _own_fields(addressee: Addressee) -> Mapping[str, str]:
-    fields = {
-        "To": headers.mailbox("To", addressee.name, addressee.address),
-        "Message-ID": headers.message_id(addressee.message_id),
-    }
-    if addressee.unsubscribe_url is not None:
-        fields["List-Unsubscribe"] = headers.unsubscribe(addressee.unsubscribe_url, addressee.unsubscribe_mailto)
-        fields["List-Unsubscribe-Post"] = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-    return fields
 
 
 def _encode_part(
     body: str, mark: str, pieces: list[bytes], holes: dict[Hole, tuple[int, ...]], *, in_html: bool
 ) -> None:
     """Appends the part's encoded stretches to `pieces`, with an empty piece and a line of its own for each hole."""
-    stretches = re.split(rf"{mark}-([a-z][a-z0-9_]*)-", body)
-    if any(mark in stretch for stretch in stretches):
-        raise ValueError("the mark stands outside of a hole")
+    stretches = split_at_holes(body, mark)
     for number, stretch in enumerate(stretches):
         if number % 2:
             hole = Hole(name=stretch, in_html=in_html)

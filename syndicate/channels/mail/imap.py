@@ -1,0 +1,167 @@
+"""A mailbox on an IMAP server (RFC 3501) that holds what others write back to us. What is taken is flagged as seen.
+
+The standard library's client in a thread: it is kept with Python, speaks what we need, and takes its socket from us,
+so this connection too is made in `net/`. An asynchronous one would save a thread that is there for a second a minute.
+"""
+
+import asyncio
+import imaplib
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from socket import socket
+from typing import Any, ClassVar, Literal
+
+from syndicate.channels.mail.bounce import MOST_BYTES
+from syndicate.errors import ConfigError
+from syndicate.net import connect
+
+_AT_ONCE = 50  # mails
+_MOST_AT_A_LOOK = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImapConfig:
+    """A server. It is trusted: its address comes from the configuration only."""
+
+    kind: ClassVar[str] = "imap"
+    name: str
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    tls: Literal["tls", "starttls", "none"] = "tls"
+    folder: str = "INBOX"
+    ca_file: str | None = None
+    timeout_seconds: float = 30.0  # for a connection, and for each step
+
+
+class _Trouble(Exception):
+    """The server said no."""
+
+
+_TROUBLES = (OSError, imaplib.IMAP4.error, _Trouble, UnicodeError)
+
+
+class _Client(imaplib.IMAP4):
+    """The library's client on a socket of ours."""
+
+    def __init__(self, config: ImapConfig, context: ssl.SSLContext | None) -> None:
+        self._config, self._context = config, context
+        super().__init__(config.host, config.port, config.timeout_seconds)
+
+    def _create_socket(self, timeout: float | None) -> socket:
+        tls = self._context if self._config.tls == "tls" else None
+        seconds = self._config.timeout_seconds
+        return connect.open_socket(self._config.host, self._config.port, tls=tls, seconds=seconds)
+
+
+class ImapMailbox:
+    """Looks for what isn't flagged as seen; the connection lasts for one look."""
+
+    def __init__(self, config: ImapConfig) -> None:
+        """Opens nothing. Raises ConfigError."""
+        self._config = config
+        self._context = _context(config)
+
+    async def empty(self, keep: Callable[[Sequence[bytes]], Awaitable[None]]) -> str:
+        """BODY.PEEK: a mail isn't seen before we say so."""
+        client: _Client | None = None
+        try:
+            client = await asyncio.to_thread(self._open)
+            numbers = await asyncio.to_thread(_unseen, client)
+            for start in range(0, len(numbers), _AT_ONCE):
+                some = numbers[start : start + _AT_ONCE]
+                await keep(await asyncio.to_thread(_fetch, client, some))
+                await asyncio.to_thread(_flag, client, some)
+        except _TROUBLES as error:
+            return self._words(error)
+        finally:
+            if client is not None:
+                await asyncio.to_thread(_leave, client)
+        return ""
+
+    async def probe(self) -> str:
+        """Signs in, opens the folder, and leaves."""
+        try:
+            await asyncio.to_thread(_leave, await asyncio.to_thread(self._open))
+        except _TROUBLES as error:
+            return self._words(error)
+        return ""
+
+    def _open(self) -> _Client:
+        client = _Client(self._config, self._context)
+        try:
+            if self._config.tls == "starttls":
+                client.starttls(self._context)
+            self._sign_in(client)
+            _said(client.select(_quoted(self._config.folder)))
+        except BaseException:
+            _leave(client)
+            raise
+        return client
+
+    def _sign_in(self, client: _Client) -> None:
+        if "AUTH=PLAIN" in client.capabilities:  # RFC 4616; LOGIN can't carry what isn't ASCII
+            secret = f"\0{self._config.username}\0{self._config.password}".encode()
+            client.authenticate("PLAIN", lambda _: secret)
+        else:
+            client.login(_quoted(self._config.username), self._config.password)
+
+    def _words(self, error: Exception) -> str:
+        if isinstance(error, ssl.SSLError):
+            return f"no trusted encrypted connection ({error.reason or error})"
+        if isinstance(error, TimeoutError):
+            return "no answer in time"
+        said = error.args[0] if error.args and not isinstance(error, OSError) else error
+        text = said.decode("ascii", "replace") if isinstance(said, bytes) else str(said)
+        shown = "".join(c if c.isprintable() else " " for c in text.replace(self._config.password, "…"))
+        return shown[:300] or "the connection was lost"
+
+
+def _unseen(client: _Client) -> list[str]:
+    """UIDs: other than numbers they stay when somebody deletes a mail meanwhile."""
+    (found,) = _said(client.uid("SEARCH", "UNSEEN"))[:1]
+    return found.decode("ascii").split()[:_MOST_AT_A_LOOK] if found else []
+
+
+def _fetch(client: _Client, numbers: Sequence[str]) -> list[bytes]:
+    answer = _said(client.uid("FETCH", ",".join(numbers), f"(BODY.PEEK[]<0.{MOST_BYTES}>)"))
+    return [part[1] for part in answer if isinstance(part, tuple)]
+
+
+def _flag(client: _Client, numbers: Sequence[str]) -> None:
+    _said(client.uid("STORE", ",".join(numbers), "+FLAGS.SILENT", r"(\Seen)"))
+
+
+def _leave(client: _Client) -> None:
+    """The library hangs up only after a good-bye that was answered."""
+    with suppress(OSError, imaplib.IMAP4.error):
+        client.logout()
+    with suppress(OSError):
+        client.shutdown()
+
+
+def _said(answer: tuple[str, list[Any]]) -> list[Any]:
+    word, data = answer
+    if word != "OK":
+        said = data[0] if data else b""
+        raise _Trouble(said if isinstance(said, bytes) else str(said))
+    return data
+
+
+def _quoted(text: str) -> str:
+    """A quoted string of RFC 3501 §4.3."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _context(config: ImapConfig) -> ssl.SSLContext | None:
+    if config.tls == "none":
+        return None
+    try:
+        return connect.tls_context(ca_file=config.ca_file)
+    except OSError as trouble:
+        raise ConfigError(
+            f"receipts.{config.name}.ca_file: {config.ca_file} can't be used: {trouble.strerror or trouble}"
+        ) from None

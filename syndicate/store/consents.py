@@ -1,0 +1,44 @@
+"""The ledger of consents. There is no statement here that changes or drops a row."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.consent import Consent, Said
+from syndicate.store.tables import consents
+
+
+async def add(connection: AsyncConnection, digest: str, said: Iterable[Consent]) -> None:
+    """Notes what the person with this address said."""
+    rows = [asdict(one) | {"digest": digest, "what": one.what.value} for one in said]
+    if rows:
+        await connection.execute(insert(consents), rows)
+
+
+async def of_person(connection: AsyncConnection, digest: str) -> list[Consent]:
+    """All that the person with this address ever said, oldest first."""
+    found = await connection.execute(select(consents).where(consents.c.digest == digest).order_by(consents.c.id))
+    return [
+        Consent(
+            newsletter=row.newsletter,
+            what=Said(row.what),
+            at=row.at,
+            origin=row.origin,
+            network=row.network,
+            language=row.language,
+            text_version=row.text_version,
+            text_hash=row.text_hash,
+        )
+        for row in found
+    ]
+
+
+async def has_denied(connection: AsyncConnection, digest: str, *, since: datetime) -> bool:
+    """True when the owner of the address told us lately that it wasn't them."""
+    query = select(consents.c.id).where(
+        consents.c.digest == digest, consents.c.what == Said.DENIED.value, consents.c.at > since
+    )
+    return await connection.scalar(query.limit(1)) is not None
