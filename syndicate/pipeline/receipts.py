@@ -33,7 +33,7 @@ from syndicate.domain.token import delivery_name, read_verp, token_of_mail
 from syndicate.jail import Answer, Jail
 from syndicate.pipeline.reconcile import Exit, Leaving, leave, read_leaving
 from syndicate.ports import Mailbox
-from syndicate.store import audience, consents, fence, jobs, ledger, receipts
+from syndicate.store import audience, consents, editions, fence, jobs, ledger, receipts
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
 from syndicate.store.receipts import Arrived, Sent
@@ -242,7 +242,7 @@ async def _follow(db: Database, way_out: Exit, arrived: Arrived, meaning: _Meani
         if not first:
             return ""
         if sent is not None:
-            await _note_in_ledger(connection, sent.id, meaning.verdict, now=now)
+            await _note_in_ledger(connection, sent, meaning.verdict, now=now)
         if meaning.verdict is Verdict.COMPLAINT and person is not None:
             step = await _end_all(connection, way_out, person, now=now)
         elif meaning.verdict in FAILURES and person is not None:
@@ -254,9 +254,10 @@ async def _follow(db: Database, way_out: Exit, arrived: Arrived, meaning: _Meani
     return step
 
 
-async def _note_in_ledger(connection: AsyncConnection, delivery: int, verdict: Verdict, *, now: datetime) -> None:
+async def _note_in_ledger(connection: AsyncConnection, known: Sent, verdict: Verdict, *, now: datetime) -> None:
     """A token that only the mail bore proves that it was taken over, whatever the report says."""
-    sent = await receipts.sent(connection, delivery, lock=True)
+    await editions.get(connection, known.edition_id, lock=True)  # nobody counts its books while we move them
+    sent = await receipts.sent(connection, known.id, lock=True)
     if sent is None:
         return
     if sent.state is State.UNCERTAIN:

@@ -243,6 +243,17 @@ async def test_a_no_is_a_problem_and_nothing_is_lost(verb: str) -> None:
     assert (problem, again, kept.mails) == ("not today", "", [b"satu"])
 
 
+async def test_a_mail_that_the_server_cannot_read_holds_nobody_up_and_comes_again() -> None:
+    async with ImapServer(unreadable=frozenset({102})) as server:
+        server.put(b"satu", b"dua", b"tiga")
+        problem = await imap(server).empty(kept := Kept())
+        server.unreadable = frozenset()
+        again = await imap(server).empty(later := Kept())
+
+    assert (problem, kept.mails) == ("damaged", [b"satu", b"tiga"])
+    assert (again, later.mails) == ("", [b"dua"])
+
+
 @pytest.mark.parametrize("verb", ["CAPABILITY", "SELECT", "SEARCH", "FETCH", "STORE"])
 async def test_a_connection_that_breaks_is_a_problem_and_nothing_is_lost(verb: str) -> None:
     async with ImapServer(hang_up_at=verb) as server:

@@ -31,6 +31,7 @@ class ImapServer:
     implicit_tls: bool = False
     plain: bool = True  # offers AUTH=PLAIN
     no_to: frozenset[str] = frozenset()  # commands that are answered with NO
+    unreadable: frozenset[int] = frozenset()  # UIDs whose mail the server can't read
     hang_up_at: str = ""  # a command
     silent_at: str = ""
     mails: list[Stored] = field(default_factory=list)
@@ -97,6 +98,8 @@ class ImapServer:
             case "SEARCH":
                 found = " ".join(str(101 + i) for i, mail in enumerate(self.mails) if not mail.seen)
                 return f"* SEARCH {found}\r\n".encode() + ok
+            case "FETCH" if self.unreadable.intersection(number for number, _ in self._named(rest)):
+                return tag + b" NO damaged\r\n"
             case "FETCH":
                 return b"".join(self._fetched(*one, rest) for one in self._named(rest)) + ok
             case "STORE":

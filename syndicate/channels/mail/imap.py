@@ -41,7 +41,7 @@ class _Trouble(Exception):
     """The server said no."""
 
 
-_TROUBLES = (OSError, imaplib.IMAP4.error, _Trouble, UnicodeError)
+_TROUBLES = (OSError, imaplib.IMAP4.error, _Trouble, ValueError, ArithmeticError)  # the last two: bad numbers
 
 
 class _Client(imaplib.IMAP4):
@@ -68,19 +68,22 @@ class ImapMailbox:
     async def empty(self, keep: Callable[[Sequence[bytes]], Awaitable[None]]) -> str:
         """BODY.PEEK: a mail isn't seen before we say so."""
         client: _Client | None = None
+        problem = ""
         try:
             client = await asyncio.to_thread(self._open)
             numbers = await asyncio.to_thread(_unseen, client)
             for start in range(0, len(numbers), _AT_ONCE):
-                some = numbers[start : start + _AT_ONCE]
-                await keep(await asyncio.to_thread(_fetch, client, some))
-                await asyncio.to_thread(_flag, client, some)
+                mails, failure = await asyncio.to_thread(_fetch, client, numbers[start : start + _AT_ONCE])
+                if mails:
+                    await keep(list(mails.values()))
+                    await asyncio.to_thread(_flag, client, list(mails))
+                problem = self._words(failure) if failure else problem
         except _TROUBLES as error:
             return self._words(error)
         finally:
             if client is not None:
                 await asyncio.to_thread(_leave, client)
-        return ""
+        return problem
 
     async def probe(self) -> str:
         """Signs in, opens the folder, and leaves."""
@@ -126,9 +129,18 @@ def _unseen(client: _Client) -> list[str]:
     return found.decode("ascii").split()[:_MOST_AT_A_LOOK] if found else []
 
 
-def _fetch(client: _Client, numbers: Sequence[str]) -> list[bytes]:
-    answer = _said(client.uid("FETCH", ",".join(numbers), f"(BODY.PEEK[]<0.{MOST_BYTES}>)"))
-    return [part[1] for part in answer if isinstance(part, tuple)]
+def _fetch(client: _Client, numbers: Sequence[str]) -> tuple[dict[str, bytes], _Trouble | None]:
+    """The mails by UID, and what was said of one that can't be read: the others don't wait for it."""
+    mails: dict[str, bytes] = {}
+    failure: _Trouble | None = None
+    for number in numbers:
+        try:
+            answer = _said(client.uid("FETCH", number, f"(BODY.PEEK[]<0.{MOST_BYTES}>)"))
+        except _Trouble as trouble:
+            failure = trouble
+            continue
+        mails.update((number, part[1]) for part in answer if isinstance(part, tuple))
+    return mails, failure
 
 
 def _flag(client: _Client, numbers: Sequence[str]) -> None:
