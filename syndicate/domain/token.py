@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import cache
 
 _VERSION = 1
+_BLOCK = 64  # bytes of a block of SHA-256
 _MAC = 16  # bytes
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{44}")
 _VERP = re.compile(r"[a-z2-7]{29}")
@@ -31,7 +32,8 @@ class Purpose(StrEnum):
     """What a link may do."""
 
     UNSUBSCRIBE = "unsub"
-    VIEW = "view"
+    VIEW = "view"  # `subscriber` is the delivery: the mail as it was sent, and nothing of whom it was for
+    PREFERENCES = "prefs"  # of a person, not of one newsletter: `newsletter` is 0. Ends with their generation
     CONFIRM = "confirm"  # there is no subscriber yet: `subscriber` is the sign-up, `newsletter` stands for its address
 
 
@@ -50,19 +52,31 @@ class Keyring:
     """The master keys by number. The highest signs; unsubscribe links signed by any of them work for ever."""
 
     keys: Mapping[int, bytes] = field(repr=False)
-    _derived: dict[tuple[int, str], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _begun: dict[tuple[int, str], tuple["hashlib._Hash", "hashlib._Hash"]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def newest(self) -> int:
         """The number of the key that signs."""
         return max(self.keys)
 
-    def key(self, number: int, purpose: str) -> bytes:
-        """The key of one purpose, derived once."""
-        if (number, purpose) not in self._derived:
-            derived = hmac.digest(self.keys[number], f"v{_VERSION}/{purpose}".encode(), "sha256")
-            self._derived[number, purpose] = derived
-        return self._derived[number, purpose]
+    def mac(self, number: int, purpose: str, message: bytes) -> bytes:
+        """HMAC-SHA256 (RFC 2104) with the key of one purpose: 32 bytes.
+
+        Each mail needs three. Going on from where the key was hashed already takes a third of `hmac.digest`'s time.
+        """
+        begun = self._begun.get((number, purpose)) or self._begin(number, purpose)
+        inner, outer = begun[0].copy(), begun[1].copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def _begin(self, number: int, purpose: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+        key = hmac.digest(self.keys[number], f"v{_VERSION}/{purpose}".encode(), "sha256").ljust(_BLOCK, b"\0")
+        inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))
+        self._begun[number, purpose] = inner, outer
+        return inner, outer
 
 
 @cache
@@ -80,7 +94,7 @@ def make_token(ring: Keyring, token: Token) -> str:
         + token.newsletter.to_bytes(4, "big")
         + token.generation.to_bytes(3, "big")
     )
-    mac = hmac.digest(ring.key(number, token.purpose), body, "sha256")[:_MAC]
+    mac = ring.mac(number, token.purpose, body)[:_MAC]
     return base64.urlsafe_b64encode(body + mac).decode()
 
 
@@ -92,7 +106,7 @@ def read_token(ring: Keyring, purpose: Purpose, text: str) -> Token | None:
     body, mac = raw[:-_MAC], raw[-_MAC:]
     if base64.urlsafe_b64encode(raw).decode() != text or body[0] != _VERSION or body[1] not in ring.keys:
         return None
-    if not hmac.compare_digest(mac, hmac.digest(ring.key(body[1], purpose), body, "sha256")[:_MAC]):
+    if not hmac.compare_digest(mac, ring.mac(body[1], purpose, body)[:_MAC]):
         return None
     return Token(
         purpose=purpose,
@@ -106,7 +120,7 @@ def verp_token(ring: Keyring, delivery: int) -> str:
     """The token of a bounce address (RFC 5321 §4.5.3.1.1 leaves 64 octets): key number, delivery, MAC in base32."""
     number = ring.newest
     body = bytes([number]) + delivery.to_bytes(7, "big")
-    mac = hmac.digest(ring.key(number, "verp"), body, "sha256")[:_VERP_MAC]
+    mac = ring.mac(number, "verp", body)[:_VERP_MAC]
     return _base32(body + mac)
 
 
@@ -119,7 +133,7 @@ def read_verp(ring: Keyring, text: str) -> int | None:
     body, mac = raw[:8], raw[8:]
     if body[0] not in ring.keys:
         return None
-    good = hmac.digest(ring.key(body[0], "verp"), body, "sha256")[:_VERP_MAC]
+    good = ring.mac(body[0], "verp", body)[:_VERP_MAC]
     return int.from_bytes(body[1:], "big") if hmac.compare_digest(mac, good) else None
 
 
@@ -141,7 +155,7 @@ def delivery_name(ring: Keyring, edition: int, subscriber: int) -> str:
 
     Always by the oldest key, so a rotation between two tries doesn't rename it.
     """
-    raw = hmac.digest(ring.key(min(ring.keys), "message-id"), f"{edition}/{subscriber}".encode(), "sha256")[:10]
+    raw = ring.mac(min(ring.keys), "message-id", f"{edition}/{subscriber}".encode())[:10]
     return f"e{edition}.{_base32(raw)}"
 
 
@@ -150,7 +164,7 @@ def sign_up_name(ring: Keyring, sign_up: int, digest: str) -> str:
 
     With it the name of a number that a restored database gives once more is another one.
     """
-    raw = hmac.digest(ring.key(min(ring.keys), "message-id"), f"sign-up/{sign_up}/{digest}".encode(), "sha256")[:10]
+    raw = ring.mac(min(ring.keys), "message-id", f"sign-up/{sign_up}/{digest}".encode())[:10]
     return f"c{sign_up}.{_base32(raw)}"
 
 
@@ -158,7 +172,7 @@ def form_token(ring: Keyring, origin: int, at: datetime) -> str:
     """When a form was shown (to the millisecond) and by which of our edges, 0 to 255; without a cookie."""
     number = ring.newest
     body = bytes([_VERSION, number, origin]) + ((at - _EPOCH) // timedelta(milliseconds=1)).to_bytes(6, "big")
-    mac = hmac.digest(ring.key(number, "form"), body, "sha256")[:_FORM_MAC]
+    mac = ring.mac(number, "form", body)[:_FORM_MAC]
     return base64.urlsafe_b64encode(body + mac).decode()
 
 
@@ -170,7 +184,7 @@ def read_form_token(ring: Keyring, text: str) -> tuple[int, datetime] | None:
     body, mac = raw[:-_FORM_MAC], raw[-_FORM_MAC:]
     if body[0] != _VERSION or body[1] not in ring.keys:
         return None
-    if not hmac.compare_digest(mac, hmac.digest(ring.key(body[1], "form"), body, "sha256")[:_FORM_MAC]):
+    if not hmac.compare_digest(mac, ring.mac(body[1], "form", body)[:_FORM_MAC]):
         return None
     return body[2], _EPOCH + timedelta(milliseconds=int.from_bytes(body[3:], "big"))
 

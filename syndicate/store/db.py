@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
@@ -200,6 +200,13 @@ async def rows_of(
     file = cast(driver.Connection, (await connection.get_raw_connection()).driver_connection)
     with _as_sqlalchemys(statement.text):
         return await file.rows_of(statement.text, parameters)
+
+
+async def change_each(connection: AsyncConnection, statement: TextClause, rows: Iterable[Sequence[object]]) -> None:
+    """Executes a statement with `?` for each row, in the same way, on SQLite: PostgreSQL takes rows as sets."""
+    file = cast(driver.Connection, (await connection.get_raw_connection()).driver_connection)
+    with _as_sqlalchemys(statement.text):
+        await file.change_each(statement.text, rows)
 
 
 @contextmanager

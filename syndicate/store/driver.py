@@ -29,6 +29,10 @@ class Connection(aiosqlite.Connection):
         """Runs a statement and returns its rows."""
         return (await self.execute_whole(sql, parameters, many=False))[1]
 
+    async def change_each(self, sql: str, rows: Iterable[Any]) -> None:
+        """Runs a statement once for each row of parameters."""
+        await self.execute_whole(sql, rows, many=True)
+
     async def execute_whole(self, sql: str, parameters: Any, *, many: bool) -> tuple[sqlite3.Cursor, list[Any]]:
         """Runs a statement and closes its cursor, which still tells of it."""
 

@@ -12,17 +12,27 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, or_, select, true, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, literal, or_, select, true, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber, SubscriptionState
 from syndicate.domain.delivery import Exclusion, Happening, Standing, State, origins, step
 from syndicate.domain.edition import EditionState
+from syndicate.domain.variant import WHOLE
 from syndicate.store import ledger_sql
-from syndicate.store.db import records, rows_of
+from syndicate.store.db import change_each, records, rows_of
 from syndicate.store.editions import OPEN_STATES
 from syndicate.store.sets import among
-from syndicate.store.tables import deliveries, editions, from_instant, holds, subscribers, subscriptions, suppressions
+from syndicate.store.tables import (
+    deliveries,
+    editions,
+    from_instant,
+    holds,
+    subscribers,
+    subscriptions,
+    suppressions,
+    to_instant,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +43,7 @@ class Claimed:
     edition_id: int
     subscriber: Subscriber
     standing: Standing
+    variant: int = WHOLE  # its number among the edition's
 
     @property
     def marked(self) -> Standing:
@@ -72,6 +83,7 @@ class Entry:
     text: str
     settled_at: datetime | None
     receipt: str
+    variant: int
 
 
 async def entries(connection: AsyncConnection, subscriber_id: int, edition_ids: Iterable[int]) -> dict[int, Entry]:
@@ -112,12 +124,12 @@ async def claim(
 _FOR_WHOM = select(
     *(deliveries.c.id, deliveries.c.attempt, type_coerce(deliveries.c.first_due, BigInteger)),
     *(subscribers.c.id, subscribers.c.address, subscribers.c.name, subscribers.c.language, subscribers.c.timezone),
-    *(subscribers.c.generation, type_coerce(subscribers.c.created_at, BigInteger)),
+    *(subscribers.c.generation, type_coerce(subscribers.c.created_at, BigInteger), deliveries.c.variant),
 ).join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id)
 
 
 def _claimed(edition_id: int, row: Sequence[Any], released: datetime | None) -> Claimed:
-    number, attempt, due, person, address, name, language, timezone, generation, created = row
+    number, attempt, due, person, address, name, language, timezone, generation, created, variant = row
     first_due = from_instant(due)
     return Claimed(
         id=number,
@@ -132,6 +144,7 @@ def _claimed(edition_id: int, row: Sequence[Any], released: datetime | None) -> 
             created_at=from_instant(created),
         ),
         standing=Standing(state=State.CLAIMED, attempt=attempt, first_due=max(first_due, released or first_due)),
+        variant=variant,
     )
 
 
@@ -160,14 +173,15 @@ async def mark(connection: AsyncConnection, ids: Sequence[int], *, owner: str, n
 async def settle(connection: AsyncConnection, settled: Sequence[Settled], *, owner: str, now: datetime) -> None:
     """Writes outcomes down. Rows that `owner` no longer holds stay as they are: somebody declared it dead."""
     states = {one.id: one.standing.state for one in settled}
-    rows = {"rows": _outcome_rows(settled, now), "owner": owner}
+    rows = _outcome_rows(settled, now)
     if connection.dialect.name == "sqlite":
         held = {"ids": json.dumps(list(states)), "sending": State.SENDING.value, "owner": owner}
         ((found,),) = await rows_of(connection, ledger_sql.HELD_SQLITE, held)
         done = json.loads(found)
-        await rows_of(connection, ledger_sql.SETTLE_SQLITE, rows)
+        await change_each(connection, ledger_sql.SETTLE_SQLITE, ((*rest, number, owner) for number, rest in rows))
     else:
-        done = await rows_of(connection, ledger_sql.SETTLE_POSTGRES, rows)
+        new = json.dumps([dict(zip(ledger_sql.OUTCOME, rest, strict=True)) | {"id": number} for number, rest in rows])
+        done = await rows_of(connection, ledger_sql.SETTLE_POSTGRES, {"rows": new, "owner": owner})
     await _book(connection, [(edition_id, states[number]) for number, edition_id in done])
 
 
@@ -241,7 +255,9 @@ async def resolve(connection: AsyncConnection, edition_id: int, proven: Mapping[
     taken, lost = ([number for number, proof in proven.items() if proof is sent] for sent in (True, False))
     values = {"state": step(State.UNCERTAIN, Happening.PROVE_SENT).value, "code": "evidence", "text": ""}
     here = and_(among(connection, deliveries.c.id, taken), _in_state(Happening.PROVE_SENT))
-    done = await connection.execute(update(deliveries).where(here).values(**values, settled_at=now))
+    # It was settled when it became a doubt: that is when the mail went out, as far as anybody knows.
+    values |= {"settled_at": func.coalesce(deliveries.c.settled_at, literal(now, deliveries.c.settled_at.type))}
+    done = await connection.execute(update(deliveries).where(here).values(**values))
     await _move(connection, edition_id, uncertain=-done.rowcount, accepted=done.rowcount)
     await _send_again(connection, edition_id, among(connection, deliveries.c.id, lost), Happening.PROVE_UNSENT, now=now)
 
@@ -338,25 +354,23 @@ async def _move(connection: AsyncConnection, edition_id: int, **by: int) -> None
         )
 
 
-def _outcome_rows(settled: Sequence[Settled], now: datetime) -> str:
-    """As JSON. What many have in common (the same object) is worked out once."""
-    rests: dict[int, dict[str, Any]] = {}
+def _outcome_rows(settled: Sequence[Settled], now: datetime) -> list[tuple[int, tuple[object, ...]]]:
+    """Each with the values of `ledger_sql.OUTCOME`. What many have in common is worked out once."""
+    rests: dict[int, tuple[object, ...]] = {}
     rows = []
     for one in settled:
         rest = rests.get(id(one.standing)) or rests.setdefault(id(one.standing), _outcome_row(one.standing, now))
-        rows.append({"id": one.id, **rest})
-    return json.dumps(rows)
+        rows.append((one.id, rest))
+    return rows
 
 
-def _outcome_row(standing: Standing, now: datetime) -> dict[str, Any]:
-    instant = deliveries.c.not_before.type.process_bind_param  # type: ignore[attr-defined]
-    final = standing.state is not State.DEFERRED
-    return {
-        "state": standing.state.value,
-        "attempt": standing.attempt,
-        "not_before": instant(standing.not_before, None),
-        "code": standing.code[:64],
-        "text": standing.text.replace("\0", "")[:500],  # PostgreSQL takes no NUL, and a relay may say anything
-        "ref": standing.provider_ref[:200],
-        "settled_at": instant(now, None) if final else None,
-    }
+def _outcome_row(standing: Standing, now: datetime) -> tuple[object, ...]:
+    return (
+        standing.state.value,
+        standing.attempt,
+        None if standing.not_before is None else to_instant(standing.not_before),
+        standing.code[:64],
+        standing.text.replace("\0", "")[:500],  # PostgreSQL takes no NUL, and a relay may say anything
+        standing.provider_ref[:200],
+        None if standing.state is State.DEFERRED else to_instant(now),
+    )

@@ -15,6 +15,7 @@ MARK_STATES = {
     "frozen": EditionState.FROZEN.value,
     "active": SubscriptionState.ACTIVE.value,
 }
+OUTCOME = ("state", "attempt", "not_before", "code", "text", "ref", "settled_at")
 COUNTS = ("open", "accepted", "refused", "uncertain", "excluded")
 MOVE = text("""
 UPDATE edition_books SET open = open + :open, accepted = accepted + :accepted, refused = refused + :refused,
@@ -45,13 +46,9 @@ MARKABLE_SQLITE = text(
 )
 MARK_SQLITE = text("UPDATE deliveries SET state = :sending WHERE id IN (SELECT value FROM json_each(:ids))")
 SETTLE_SQLITE = text("""
-UPDATE deliveries SET state = o.state, attempt = o.attempt, not_before = o.not_before, code = o.code, text = o.text,
-  provider_ref = o.ref, settled_at = o.settled_at, owner = ''
-FROM (SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.state') AS state,
-  json_extract(value, '$.attempt') AS attempt, json_extract(value, '$.not_before') AS not_before,
-  json_extract(value, '$.code') AS code, json_extract(value, '$.text') AS text, json_extract(value, '$.ref') AS ref,
-  json_extract(value, '$.settled_at') AS settled_at FROM json_each(:rows)) AS o
-WHERE deliveries.id = o.id AND deliveries.state = 'sending' AND deliveries.owner = :owner
+UPDATE deliveries SET state = ?, attempt = ?, not_before = ?, code = ?, text = ?, provider_ref = ?, settled_at = ?,
+  owner = ''
+WHERE id = ? AND state = 'sending' AND owner = ?
 """)
 SETTLE_POSTGRES = text("""
 UPDATE deliveries SET state = o.state, attempt = o.attempt, not_before = o.not_before, code = o.code, text = o.text,

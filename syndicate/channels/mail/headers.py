@@ -26,6 +26,7 @@ _PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[!-9;-~]{1,76}")
 _VALUE = r": [ -~]{0,900}(?:\r\n [!-~][ -~]{0,990})*\r\n"
 _TIDY = re.compile(r"[!-~]+(?: [!-~]+)*")
+_BARE = re.compile(r"[!#-<>-\[\]-~]+(?: [!#-<>-\[\]-~]+)*")  # needs no more than quotes around it: most people's names
 
 
 def text_field(name: str, text: str) -> str:
@@ -101,6 +102,8 @@ def _require(pattern: re.Pattern[str], value: str, where: str) -> None:
 
 def _phrase_field(name: str, display_name: str, tail: str) -> str:
     """`Name: "phrase" <tail>`. A phrase is never left bare: a comma or angle in it would make a second address."""
+    if _BARE.fullmatch(display_name) and len(name) + len(display_name) + len(tail) + 5 <= _ENCODED_LINE:
+        return f'{name}: "{display_name}" {tail}\r\n'
     clean = one_line(display_name)
     if not clean:
         return f"{name}: {tail}\r\n"

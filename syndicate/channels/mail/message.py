@@ -25,7 +25,7 @@ from syndicate.ports import Letterhead, Mail
 _QP_LINE = 75  # characters, and the `=` of a soft break makes 76, RFC 2045 §6.7
 _QP_BYTES = [bytes([byte]) if 32 <= byte <= 126 and byte != 61 else b"=%02X" % byte for byte in range(256)]
 _MARK = re.compile(r"[a-z]{16}")
-_AS_IT_IS = re.compile(r"(?!\.)[!#-%(-;?-~]+(?: [!#-%(-;?-~]+)*")  # what no encoding changes but for long lines
+_AS_IT_IS = bytes({*range(32, 127)} - set(b"\"&'<=>"))  # what neither HTML nor quoted-printable writes otherwise
 _MARKUP = re.compile(r"[&<>\"']")  # what `html.escape` writes otherwise
 _NEWLINE = re.compile(r"\r\n?")
 
@@ -60,10 +60,10 @@ class Addressee(NamedTuple):
     unsubscribe_mailto: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hole:
+class Hole(NamedTuple):
     """A place in a part where a recipient's own value stands."""
 
+    place: int  # in a variant's pieces
     name: str
     in_html: bool
 
@@ -73,7 +73,7 @@ class Variant:
     """One rendering of an edition, encoded. `message` is cheap: it may be called for each of a million recipients."""
 
     pieces: tuple[bytes, ...] = field(repr=False)  # common head first; empty where a hole is
-    holes: Mapping[Hole, tuple[int, ...]]  # the places of each in `pieces`
+    holes: tuple[Hole, ...]
     varies_from: int  # the first place in `pieces` that is not the same for all
     seal: Seal | None = field(default=None, repr=False)
 
@@ -89,11 +89,9 @@ class Variant:
         Raises KeyError for a hole without a value and ValueError for an address, id or URL that would break a header.
         """
         parts = list(self.pieces)
-        same: dict[str, bytes] = {}  # values that both parts carry alike
-        for hole, places in self.holes.items():
-            encoded = same.get(hole.name) or _encode_value(values[hole.name], hole, same)
-            for place in places:
-                parts[place] = encoded
+        alike: dict[str, bytes] = {}  # lines that are the same in text and HTML, by name
+        for place, name, in_html in self.holes:
+            parts[place] = alike.get(name) or _encode_value(name, values[name], alike, in_html=in_html)
         own = own_fields(addressee)
         signatures = self.seal.fields(own, parts[self.varies_from :]) if self.seal else b""
         return b"".join([signatures, headers.block(own), *parts])
@@ -110,7 +108,7 @@ def compile_variant(
     boundary = f"=_{mark}".encode()  # `=_` never occurs in quoted-printable
     common = {**common_fields(letterhead, subject), **_mime_fields(boundary)}
     pieces: list[bytes] = [headers.block(common) + b"\r\n"]
-    holes: dict[Hole, tuple[int, ...]] = {}
+    holes: list[Hole] = []
     for kind, body in (("plain", text), ("html", html)):
         pieces.append(
             b"--" + boundary + b"\r\nContent-Type: text/" + kind.encode() + b"; charset=utf-8\r\n"
@@ -119,10 +117,10 @@ def compile_variant(
         _encode_part(body, mark, pieces, holes, in_html=kind == "html")
         pieces.append(b"\r\n")
     pieces.append(b"--" + boundary + b"--\r\n")
-    varies_from = min((place for places in holes.values() for place in places), default=len(pieces))
+    varies_from = holes[0].place if holes else len(pieces)
     begun = b"".join(pieces[1:varies_from])
     seal = Seal(signing_keys, common=common, body=begun, signed_at=letterhead.date) if signing_keys else None
-    return Variant(pieces=tuple(pieces), holes=holes, varies_from=varies_from, seal=seal)
+    return Variant(pieces=tuple(pieces), holes=tuple(holes), varies_from=varies_from, seal=seal)
 
 
 def common_fields(letterhead: Letterhead, subject: str) -> Mapping[str, str]:
@@ -200,15 +198,12 @@ def _mime_fields(boundary: bytes) -> Mapping[str, str]:
     }
 
 
-def _encode_part(
-    body: str, mark: str, pieces: list[bytes], holes: dict[Hole, tuple[int, ...]], *, in_html: bool
-) -> None:
+def _encode_part(body: str, mark: str, pieces: list[bytes], holes: list[Hole], *, in_html: bool) -> None:
     """Appends the part's encoded stretches to `pieces`, with an empty piece and a line of its own for each hole."""
     stretches = split_at_holes(body, mark)
     for number, stretch in enumerate(stretches):
         if number % 2:
-            hole = Hole(name=stretch, in_html=in_html)
-            holes[hole] = (*holes.get(hole, ()), len(pieces))
+            holes.append(Hole(place=len(pieces), name=stretch, in_html=in_html))
             pieces.append(b"")
         else:
             before = b"=\r\n" if number else b""
@@ -216,15 +211,16 @@ def _encode_part(
             pieces.append(before + _quoted_printable(stretch) + after)
 
 
-def _encode_value(value: str, hole: Hole, same: dict[str, bytes]) -> bytes:
-    if _AS_IT_IS.fullmatch(value):
-        same[hole.name] = encoded = _qp_rows(value.encode())
-        return encoded
+def _encode_value(name: str, value: str, alike: dict[str, bytes], *, in_html: bool) -> bytes:
+    """One line of a part. Keeps it in `alike` if the other part carries the same."""
+    if value.isascii() and not (raw := value.encode()).translate(None, _AS_IT_IS) and value == " ".join(value.split()):
+        alike[name] = line = _qp_rows(raw)
+        return line
     clean = headers.one_line(value)
     if _MARKUP.search(clean):
-        return _qp_line((html_escapes.escape(clean) if hole.in_html else clean).encode())
-    same[hole.name] = encoded = _qp_line(clean.encode())
-    return encoded
+        return _qp_line((html_escapes.escape(clean) if in_html else clean).encode())
+    alike[name] = line = _qp_line(clean.encode())
+    return line
 
 
 def _quoted_printable(text: str) -> bytes:
