@@ -21,8 +21,10 @@ from bench.stories import NEWEST, article, feed_tables, feedgen_documents
 from syndicate.domain.feed import Feed, Site
 from syndicate.domain.selection import Selection
 from syndicate.formats.atom import Atom
+from syndicate.formats.catalogues import load_phrases
 from syndicate.formats.rss import Rss
 from syndicate.ports import Format
+from syndicate.settings import assets
 
 FEEDS = 200
 ENTRIES = 50
@@ -69,7 +71,12 @@ def measure_large() -> Row:
 
 
 def _site() -> Site:
-    return Site(title="Contoh Pos", url="https://contohpos.example", public_url="http://127.0.0.1:8080")
+    return Site(
+        title="Contoh Pos",
+        url="https://contohpos.example",
+        public_url="http://127.0.0.1:8080",
+        phrases=load_phrases((assets("locale"),)),
+    )
 
 
 def _row(name: str, runs: Sequence[Run], note: str) -> Row:

@@ -27,9 +27,11 @@ from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.selection import Selection
 from syndicate.domain.slot import Slot, parse_schedule
-from syndicate.pipeline.compose import Studio, compose_edition, know_newsletters
+from syndicate.formats.catalogues import load_phrases
+from syndicate.pipeline.compose import compose_edition, know_newsletters
 from syndicate.pipeline.enqueue import freeze_edition
 from syndicate.pipeline.explain import explain_edition, explain_story
+from syndicate.pipeline.render import Studio
 from syndicate.settings import assets
 from syndicate.store import articles, audience, changes, consents
 from syndicate.store.db import Database
@@ -51,7 +53,12 @@ _NEWSLETTER = Newsletter(
     sender_address="ringkasan@contohpos.example",
     channel="relay",
 )
-_SITE = Site(title="Contoh Pos", url="https://contohpos.example/", public_url="https://berita.contohpos.example")
+_SITE = Site(
+    title="Contoh Pos",
+    url="https://contohpos.example/",
+    public_url="https://berita.contohpos.example",
+    phrases=load_phrases((assets("locale"),)),
+)
 _Look = Callable[[int, int], Awaitable[bool]]  # (reader, edition): whether the answer was the right one
 
 
@@ -183,7 +190,7 @@ async def _add_edition(db: Database, number: int) -> None:
     report = await compose_edition(db, _NEWSLETTER, slot, studio, now=slot.at)
     if report.edition is None:
         raise BenchError(f"edition {number} was not composed: {report.why}")
-    await freeze_edition(db, report.edition, [], now=slot.at)
+    await freeze_edition(db, report.edition, [], newsletter=_NEWSLETTER, studio=studio, now=slot.at)
     done = {"state": State.ACCEPTED.value, "code": "250", "text": "2.0.0 Ok: queued", "settled_at": slot.at}
     async with db.write() as connection:
         await connection.execute(update(deliveries).where(deliveries.c.edition_id == report.edition.id).values(**done))

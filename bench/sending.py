@@ -37,12 +37,15 @@ from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.selection import Selection
 from syndicate.domain.slot import parse_schedule
 from syndicate.domain.token import Keyring
-from syndicate.pipeline.compose import VARIANT, know_newsletters
+from syndicate.formats.catalogues import load_phrases
+from syndicate.pipeline.compose import know_newsletters
 from syndicate.pipeline.dispatch import Dispatcher
 from syndicate.pipeline.enqueue import BATCH, freeze_edition
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.relay import LANES
+from syndicate.pipeline.render import VARIANT, Studio
 from syndicate.ports import Mailer
+from syndicate.settings import assets
 from syndicate.store import editions
 from syndicate.store.db import Database
 from syndicate.store.editions import Rendering
@@ -73,6 +76,7 @@ _SITE = Site(
     title="Contoh Pos",
     url=f"https://{_DOMAIN}/",
     public_url=f"https://berita.{_DOMAIN}",
+    phrases=load_phrases((assets("locale"),)),
     contact=f"redaksi@{_DOMAIN}",
     tag_host=_DOMAIN,
 )
@@ -224,7 +228,8 @@ class Office:
             edition = await editions.begin(connection, edition)
             rendering = Rendering(variant=VARIANT, mark=_MARK, subject=subject, html=self._html, text=text)
             await editions.put_content(connection, edition.id, [], [rendering])
-        frozen = (await freeze_edition(db, edition, [], now=now)).edition
+        studio = Studio(site=_SITE, templates=(assets("templates/digest"),), sources=(), mark=lambda: _MARK)
+        frozen = (await freeze_edition(db, edition, [], newsletter=_NEWSLETTER, studio=studio, now=now)).edition
         async with db.read() as connection:
             span = await editions.delivery_span(connection, edition.id)
         assert span is not None

@@ -28,13 +28,13 @@ from syndicate.jail import Jail
 from syndicate.net.client import Client
 from syndicate.net.guard import Allowed
 from syndicate.net.polite import Politeness
-from syndicate.pipeline.compose import Studio
 from syndicate.pipeline.dispatch import Dispatcher
 from syndicate.pipeline.notify import Courier
 from syndicate.pipeline.pictures import Album
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.publish import Press
 from syndicate.pipeline.reconcile import Exit
+from syndicate.pipeline.render import Studio
 from syndicate.pipeline.signup import Entrance
 from syndicate.ports import Clock, Mailbox, Source
 from syndicate.settings import Settings, assets, load_keyring
@@ -130,6 +130,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
             for name, selector in settings.selectors().items()
         },
         revocations=revocations,
+        pacings=settings.pacings(),
         left_by_mail=settings.domains_left_by_mail(),
         owner=node.id,
         fence_file=settings.keys / "fence",
@@ -179,6 +180,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None) -> App:
             templates=assets("templates"),
             digest=partial(address_digest, keys.pepper),
             mark=_mark,
+            journal=settings.keys / "departures.jsonl",
         ),
         way_out=Exit(
             ring=keys.ring,

@@ -13,32 +13,39 @@ from typing import Any
 import structlog
 
 from syndicate.app import App
-from syndicate.domain.audience import Subscriber
+from syndicate.domain.audience import Rhythm, Subscriber
+from syndicate.domain.edition import EditionState
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Interval, Slot
 from syndicate.engine import EmbeddedEngine
 from syndicate.errors import Refused
 from syndicate.formats.digest import LARGE, TOO_LARGE
+from syndicate.pipeline.breaking import ask_for_breaking, break_news
 from syndicate.pipeline.compose import ComposeReport, Composition, compose_edition, know_newsletters
 from syndicate.pipeline.confirm import send_confirmation
+from syndicate.pipeline.direct import Desk, freeze_anew
 from syndicate.pipeline.dispatch import close_edition
-from syndicate.pipeline.enqueue import freeze_edition
+from syndicate.pipeline.enqueue import FreezeReport, freeze_edition
+from syndicate.pipeline.erase import forget_replies
 from syndicate.pipeline.gather import GatherReport, gather_source
+from syndicate.pipeline.keep import EVERY, keep
 from syndicate.pipeline.notify import know_endpoints, plan_pushes, push_due
 from syndicate.pipeline.printing import Printer, keep_files
 from syndicate.pipeline.publish import ask_for_publishing, publish_feeds
 from syndicate.pipeline.receipts import collect, end_suspensions, follow_new, follow_refusals
-from syndicate.pipeline.reconcile import check_fence, repair, replay_departures
+from syndicate.pipeline.reconcile import check_fence, repair
 from syndicate.pipeline.relay import LANES, JobHandler, Later, keep_relaying, run_due, run_job
+from syndicate.pipeline.replay import replay_departures
 from syndicate.schedule.clock import Bells
 from syndicate.schedule.leader import RENEW, Leader, process_lives
-from syndicate.schedule.slots import ask_for_gathering, begin_rhythms, fire_due
-from syndicate.store import audience, jobs, leases, sources
+from syndicate.schedule.slots import ask_for_gathering, begin_rhythms, fire_due, schedules
+from syndicate.store import audience, desk, editions, jobs, leases, sources
 from syndicate.store.jobs import Job
 from syndicate.store.schema import migrate
 
 _WAIT_FOR_IMPORT = timedelta(seconds=2)
 _WAIT_FOR_LOOK = timedelta(minutes=1)
+_WAIT_FOR_PERSON = timedelta(minutes=1)  # between two looks whether a newsletter is still paused; resuming is faster
 _WAIT_FOR_MAIL = timedelta(minutes=1)  # between two looks into a mailbox
 SAMPLE_READERS = ("dewi@pembaca.example", "bagus@pembaca.example", "sari@pembaca.example")
 log = structlog.get_logger()
@@ -53,11 +60,15 @@ def handlers(app: App) -> Mapping[str, JobHandler]:
         "publish": lambda job: _publish(app, publishing),
         "notify": lambda job: _notify(app),
         "compose": lambda job: _compose(app, job),
+        "break": lambda job: _break(app, job),
         "mail": lambda job: _mail(app, job),
         "confirm": lambda job: _confirm(app, job),
         "push": lambda job: _push(app, job),
         "receive": lambda job: _receive(app, job, looking),
         "follow": lambda job: _follow(app, following),
+        "forget": lambda job: _forget(app, job),
+        "refusals": lambda job: _refusals(app, job),
+        "keep": lambda job: _keep(app),
     }
 
 
@@ -92,6 +103,7 @@ async def prepare(app: App) -> None:
         for name in app.mailboxes:
             ref = {"mailbox": name}
             await jobs.add(connection, lane="work", kind="receive", key=f"receive:{name}", ref=ref, now=now)
+        await jobs.add(connection, lane="work", kind="keep", key="keep:", ref={}, now=now)
     await know_newsletters(app.db, list(app.newsletters.values()))
     await know_endpoints(app.db, list(app.endpoints.values()))
     await begin_rhythms(app.db, list(app.newsletters.values()), node=app.node.id, now=now)
@@ -111,7 +123,8 @@ async def run_once(app: App) -> int:
         await ask_for_gathering(app.db, [config for config, _ in app.sources.values()], now=app.clock.now())
         done = await run_due(app.db, handlers(app), LANES, app.clock)
         for newsletter in app.newsletters.values():
-            await fire_due(app.db, newsletter, node=app.node.id, now=app.clock.now())
+            await _ring(app, newsletter)
+        await ask_for_breaking(app.db, list(app.newsletters.values()), now=app.clock.now())
         done += await run_due(app.db, handlers(app), LANES, app.clock)
         await keep_files(app.press, await Printer(app.press).news(app.db))
         return done
@@ -204,17 +217,21 @@ async def _lead(app: App) -> None:
 async def _catch_up(app: App) -> None:
     """At the start of the lead: slots that nobody rang. Intervals don't catch up, they fold into their next slot."""
     for newsletter in app.newsletters.values():
-        if not isinstance(newsletter.schedule, Interval):
-            await _ring(app, newsletter)
+        await _ring(app, newsletter, but=Interval)
 
 
-async def _ring(app: App, newsletter: Newsletter) -> None:
-    slot = await fire_due(app.db, newsletter, node=app.node.id, now=app.clock.now())
-    if slot:
-        log.info("slot.fired", newsletter=newsletter.name, slot=slot.name)
+async def _ring(app: App, newsletter: Newsletter, *, but: type[Interval] | None = None) -> None:
+    """Fires what is due of a newsletter, in each of its rhythms."""
+    for rhythm, schedule in schedules(newsletter).items():
+        if but is not None and isinstance(schedule, but):
+            continue
+        slot = await fire_due(app.db, newsletter, rhythm=rhythm, node=app.node.id, now=app.clock.now())
+        if slot:
+            log.info("slot.fired", newsletter=newsletter.name, slot=slot.name)
 
 
 async def _tick(app: App) -> None:
+    await ask_for_breaking(app.db, list(app.newsletters.values()), now=app.clock.now())
     await ask_for_publishing(app.db, app.press, now=app.clock.now())
     await ask_for_gathering(app.db, [config for config, _ in app.sources.values()], now=app.clock.now())
 
@@ -277,23 +294,75 @@ async def _compose(app: App, job: Job) -> Later | None:
     if newsletter is None:
         return None
     now = app.clock.now()
+    async with app.db.read() as connection:
+        if await desk.pause_of(connection, newsletter.name) is not None:
+            return Later(until=now + _WAIT_FOR_PERSON)
     slot = Slot(at=datetime.fromisoformat(job.ref["at"]), name=job.ref["slot"])
     await end_suspensions(app.db, now=now)
-    report = await compose_edition(app.db, newsletter, slot, app.studio, now=now)
+    rhythm = Rhythm(job.ref.get("rhythm", Rhythm.EACH))
+    if await _go_on_with_direction(app, newsletter, slot):
+        return None
+    report = await compose_edition(app.db, newsletter, slot, app.studio, rhythm=rhythm, now=now)
     if report.composition is Composition.WAITS:
         return Later(until=now + _WAIT_FOR_IMPORT)
     if report.composition is Composition.READY and report.edition is not None:
         _warn_if_large(report)
-        frozen = await freeze_edition(app.db, report.edition, list(app.endpoints.values()), now=app.clock.now())
-        log.info(
-            "edition.frozen",
-            edition=frozen.edition.id,
-            newsletter=newsletter.name,
-            slot=slot.name,
-            state=frozen.edition.state.value,
-            candidates=frozen.books.candidates,
+        frozen = await freeze_edition(
+            app.db,
+            report.edition,
+            list(app.endpoints.values()),
+            newsletter=newsletter,
+            studio=app.studio,
+            now=app.clock.now(),
         )
+        _tell_frozen(frozen)
     return None
+
+
+async def _break(app: App, job: Job) -> Later | None:
+    """Breaking news of one newsletter. While it is paused the stories stay for its next edition."""
+    newsletter = app.newsletters.get(job.ref["newsletter"])
+    if newsletter is None or not newsletter.breaking:
+        return None
+    now = app.clock.now()
+    async with app.db.read() as connection:
+        if await desk.pause_of(connection, newsletter.name) is not None:
+            return Later(until=now + _WAIT_FOR_PERSON)
+    await end_suspensions(app.db, now=now)
+    report = await break_news(app.db, newsletter, app.studio, list(app.endpoints.values()), now=now)
+    for frozen in report.frozen:
+        _tell_frozen(frozen)
+    return Later(until=now + _WAIT_FOR_IMPORT) if report.waits else None
+
+
+def _tell_frozen(frozen: FreezeReport) -> None:
+    log.info(
+        "edition.frozen",
+        edition=frozen.edition.id,
+        newsletter=frozen.edition.newsletter,
+        slot=frozen.edition.slot,
+        state=frozen.edition.state.value,
+        candidates=frozen.books.candidates,
+    )
+
+
+async def _go_on_with_direction(app: App, newsletter: Newsletter, slot: Slot) -> bool:
+    """An edition that was frozen and is composing again: whoever wrote it down anew for the desk stopped half way."""
+    async with app.db.read() as connection:
+        edition = await editions.by_slot(connection, newsletter.name, slot.name)
+    if edition is None or edition.state is not EditionState.COMPOSING or edition.frozen_at is None:
+        return False
+    desk_of = Desk(newsletter=newsletter, studio=app.studio, endpoints=list(app.endpoints.values()), who="")
+    frozen = await freeze_anew(app.db, desk_of, edition, now=app.clock.now())
+    log.info(
+        "edition.frozen",
+        edition=edition.id,
+        newsletter=newsletter.name,
+        slot=slot.name,
+        state=frozen.edition.state.value,
+        candidates=frozen.books.candidates,
+    )
+    return True
 
 
 def _warn_if_large(report: ComposeReport) -> None:
@@ -319,9 +388,26 @@ async def _mail(app: App, job: Job) -> Later | None:
     books = await close_edition(app.db, edition_id, now=app.clock.now())
     if books is not None:
         log.info("edition.done", edition=edition_id, **vars(books))
-        if steps := await follow_refusals(app.db, app.way_out, edition_id, now=app.clock.now()):
-            log.info("readers.unreachable", edition=edition_id, **steps)
     return None
+
+
+async def _refusals(app: App, job: Job) -> None:
+    """Asked for by what calls an edition done, so that no crash between the two loses it."""
+    edition_id = job.ref["edition"]
+    if steps := await follow_refusals(app.db, app.way_out, edition_id, now=app.clock.now()):
+        log.info("readers.unreachable", edition=edition_id, **steps)
+
+
+async def _keep(app: App) -> Later:
+    """Once an hour."""
+    gone = await keep(app.db, now=app.clock.now())
+    if gone.receipts or gone.networks or gone.suspensions:
+        log.info("store.kept", **vars(gone))
+    return Later(until=app.clock.now() + EVERY)
+
+
+async def _forget(app: App, job: Job) -> None:
+    await forget_replies(app.db, job.ref["subscriber"])
 
 
 async def _confirm(app: App, job: Job) -> Later | None:
@@ -363,9 +449,14 @@ async def _follow(app: App, turn: asyncio.Lock) -> Later | None:
     """One at a time, as publishing."""
     async with turn:
         report = await follow_new(app.db, app.way_out, app.jail, now=app.clock.now())
-    if report.verdicts:
+    if report.verdicts or report.failed:
         verdicts = {verdict.value: count for verdict, count in report.verdicts.items()}
-        log.info("receipts.read", **verdicts, **{f"then_{step}": count for step, count in report.steps.items()})
+        log.info(
+            "receipts.read",
+            failed=report.failed,
+            **verdicts,
+            **{f"then_{step}": count for step, count in report.steps.items()},
+        )
     return Later(until=report.again_at) if report.again_at else None
 
 

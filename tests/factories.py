@@ -23,6 +23,7 @@ from syndicate.domain.token import Keyring
 from syndicate.ports import Mail, Parcel
 from syndicate.store import articles, audience, changes
 from tests.channels.mail_rules import INBOX
+from tests.phrases import PHRASES
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 PEPPER = b"pepper" * 6
@@ -34,6 +35,7 @@ SITE = Site(
     title="Lintas Pagi",
     url="https://lintaspagi.example/",
     public_url="https://berita.lintaspagi.example",
+    phrases=PHRASES,
     contact="redaksi@lintaspagi.example",
     tag_host="lintaspagi.example",
 )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from syndicate.domain.look import contrast
-from syndicate.domain.slot import Interval, WallTimes
+from syndicate.domain.slot import Interval, WallTimes, parse_schedule
 from syndicate.errors import ConfigError
 from syndicate.settings import (
     Settings,
@@ -27,7 +27,7 @@ from syndicate.settings import (
     load_keyring,
     prepare_keys,
 )
-from syndicate.settings.tables import ReceiptsTable, RemoteSource, SourceTable, Table
+from syndicate.settings.tables import MailChannel, ReceiptsTable, RemoteSource, SourceTable, Table
 from syndicate.settings.whole import TABLES, keys_of
 from tests.factories import make_article
 
@@ -37,6 +37,7 @@ WEBHOOK = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 ENVIRON = {
     "SYNDICATE_RELAY_PASSWORD": CANARY,
     "SYNDICATE_RECEIPTS_PASSWORD": CANARY,
+    "SYNDICATE_METRICS_KEY": CANARY * 4,
     "SYNDICATE_MAILGUN_KEY": CANARY,
     "SYNDICATE_MAILGUN_WEBHOOK_KEY": CANARY,
     "SYNDICATE_PORTAL_WARGA_SECRET": WEBHOOK,
@@ -168,7 +169,7 @@ def written_keys(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def nested_keys(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(name in TABLES, key) of all in the tables below a table."""
     for key, value in table.items():
-        if isinstance(value, dict) and key != "rules":
+        if isinstance(value, dict) and key not in ("rules", "per_domain"):
             yield from ((key, inner) for inner in value)
             yield from nested_keys(value)
 
@@ -183,7 +184,7 @@ def test_no_table_of_the_model_is_left_out_of_the_list_of_tables() -> None:
     def subclasses(table: type[Table]) -> set[type[Table]]:
         return {sub for direct in table.__subclasses__() for sub in {direct, *subclasses(direct)}}
 
-    shared = {SourceTable, RemoteSource, ReceiptsTable}  # what all sources, all remote ones … have in common
+    shared = {SourceTable, RemoteSource, MailChannel, ReceiptsTable}  # what all of a kind have
     assert subclasses(Table) == set(TABLES.values()) | shared
 
 
@@ -339,6 +340,22 @@ def test_sections_and_tags_of_a_selection_may_be_paths(tmp_path: Path) -> None:
     assert not selection.holds(make_article(sections=("Daerah/Solo",), tags=("AC/DC",)))
 
 
+def test_topics_keep_their_order_and_are_compared_as_slugs(tmp_path: Path) -> None:
+    chosen = '["Kota Malang", "Daerah/Solo Raya", "kota-malang", "Ekonomi"]'
+    keys = {"topics": chosen, "breaking": '["Gempa Bumi"]', "roundup": '"sun 07:00"'}
+    (one,) = load_text(tmp_path, SITE, WEB, OUTBOX, newsletter(**keys)).newsletters()
+
+    assert one.topics == ("kota-malang", "daerah/solo-raya", "ekonomi")
+    assert (one.breaking, one.breaking_max, one.roundup) == (("gempa-bumi",), 3, parse_schedule("sun 07:00"))
+
+
+def test_more_topics_than_anybody_reads_are_refused(tmp_path: Path) -> None:
+    many = json.dumps([f"topik {number}" for number in range(31)])
+    (problem,) = problems_of(tmp_path, SITE, WEB, OUTBOX, newsletter(topics=many))
+
+    assert '[[newsletters]] "pagi": topics' in problem
+
+
 def test_a_selection_is_compared_as_slugs(tmp_path: Path) -> None:
     feed = '[[feeds]]\nname = "a"\ntitle = "A"\nselect = { tags = ["Kota Malang"], exclude = { tags = ["IKLAN"] } }\n'
     selection = load_text(tmp_path, SITE, WEB, feed).feeds()[0].selection
@@ -392,6 +409,23 @@ FAULTS = [
         '[[newsletters]] "pagi": schedule = "sometimes": ',
         "write 'every 10 min'",
         OUTBOX + newsletter(schedule='"sometimes"'),
+    ),
+    (
+        '[[newsletters]] "pagi": roundup = "06:00": ',
+        'not a day of the week; write for example "sun 07:00"',
+        OUTBOX + newsletter(roundup='"06:00"'),
+    ),
+    (
+        '[[newsletters]] "pagi": roundup = "sun 07:00": ',
+        "leave roundup out",
+        OUTBOX + newsletter(schedule='"mon 06:00"', roundup='"sun 07:00"'),
+    ),
+    ('[[newsletters]] "pagi": topics: ', "names nothing", OUTBOX + newsletter(topics='["!"]')),
+    ('[[newsletters]] "pagi": breaking_max = 0: ', "1", OUTBOX + newsletter(breaking_max="0")),
+    (
+        '[[newsletters]] "pagi": sponsor.until = ',
+        "before from; write 2026-12-01 or a later day",
+        OUTBOX + newsletter(sponsor='{ name = "B", url = "https://b.example", from = 2026-12-01, until = 2026-11-30 }'),
     ),
     ('[[newsletters]] "pagi": channel = "outbx": ', 'did you mean "outbox"?', OUTBOX + newsletter(channel='"outbx"')),
     (
@@ -876,3 +910,43 @@ def test_settings_read_no_other_environment_than_the_one_given(tmp_path: Path) -
     assert "PATH" in os.environ
     endpoint = re.sub(r"env:\w+", "env:PATH", ENDPOINT)
     assert "the environment has no PATH" in problems_of(tmp_path, SITE, WEB, PARTNER, endpoint)[0]
+
+
+PACED = """
+[channels.cepat]
+kind = "maildir"
+path = "var/cepat"
+
+[channels.pelan]
+kind = "maildir"
+path = "var/pelan"
+rate = "300 / min"
+daily = 50000
+per_domain = { "gmail.com" = "10/s", default = "5 / s" }
+"""
+
+
+def test_a_channel_has_the_limits_that_are_written_and_no_others(tmp_path: Path) -> None:
+    pacings = load_text(tmp_path, init_text(title="Lintang", site_url="https://lintang.example/") + PACED).pacings()
+    pelan = pacings["pelan"]
+
+    assert set(pacings) == {"pelan"}
+    assert (pelan.daily, str(pelan.rate and pelan.rate.span)) == (50_000, "200000")
+    assert (pelan.domains["gmail.com"].number, pelan.others and pelan.others.number) == (10, 5)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('rate = "20"', "not a rate"),
+        ('rate = "0 / s"', "not a rate"),
+        ('rate = "20 / week"', "not a rate"),
+        ("daily = 0", "daily"),
+        ('per_domain = { Gmail = "1 / s" }', "no mail domain"),
+        ('per_domain = { "gmail.com" = "fast" }', "not a rate"),
+    ],
+)
+def test_a_limit_that_can_not_be_meant_is_said_with_what_to_write(tmp_path: Path, line: str, said: str) -> None:
+    text = f'[channels.pelan]\nkind = "maildir"\npath = "var/pelan"\n{line}\n'
+    with pytest.raises(ConfigError, match=said):
+        load_text(tmp_path, init_text(title="Lintang", site_url="https://lintang.example/") + text)

@@ -65,11 +65,29 @@ async def _look(app: "App", *, offline: bool) -> list[_Finding]:
         show.count(len(app.endpoints), "endpoint"),
     )
     findings: list[_Finding] = [("configuration", show.words(parts), True), ("keys", "readable by us alone", True)]
-    findings.append(await _database(app))
+    findings += [("languages", _languages(app), True), await _database(app)]
     findings += await asyncio.gather(*(_source(app, *one, offline=offline) for one in app.sources.values()))
     findings += _large_feeds(app)
     findings += _templates(app)
     return findings + [finding async for finding in _channels(app, offline=offline)]
+
+
+def _languages(app: "App") -> str:
+    """What readers can choose, what is missing there, and what speaks another language for want of a catalogue."""
+    from syndicate.domain.phrases import ORIGINAL
+
+    phrases = app.site.phrases
+    found = [show.words(phrases.languages)]
+    for language in phrases.languages:
+        if lacks := len(phrases.missing(language)):
+            found.append(f"{language} lacks {show.count(lacks, 'phrase')}, said in {phrases.own_name(ORIGINAL)}")
+        if idle := sorted(name for _, name in phrases.idle(language)):
+            found.append(f"nothing uses {show.words(idle[:3])}{' …' if len(idle) > 3 else ''} of {language}")
+    for newsletter in app.newsletters.values():
+        if phrases.known(newsletter.language) is None:
+            own = phrases.own_name(phrases.language_for(newsletter.language))
+            found.append(f"{newsletter.name} is in {newsletter.language}, and speaks {own} around its stories")
+    return "; ".join(found)
 
 
 async def _database(app: "App") -> _Finding:
@@ -123,7 +141,7 @@ def _templates(app: "App") -> list[_Finding]:
     """Renders an edition without stories for every newsletter."""
     from syndicate.domain.edition import Choice
     from syndicate.domain.slot import Slot
-    from syndicate.pipeline.compose import render_choice
+    from syndicate.pipeline.render import render_choice
 
     findings: list[_Finding] = []
     slot, empty = Slot(at=app.clock.now(), name="check"), Choice(stories=())

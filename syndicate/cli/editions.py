@@ -1,31 +1,27 @@
 """`syndicate editions …`: issues of newsletters, their books, and a person's word about them."""
 
-import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syndicate.cli import show
-from syndicate.cli.newsletters import newsletter_of, size_line
+from syndicate.cli.newsletters import size_line
 from syndicate.cli.opening import with_app
-from syndicate.errors import ConfigError, NotFound, Refused
+from syndicate.errors import NotFound
 
 if TYPE_CHECKING:
     from syndicate.app import App
-    from syndicate.domain.delivery import Outcome
     from syndicate.domain.edition import Edition
+    from syndicate.domain.progress import Obstacle
 
 _Edition = Annotated[str, typer.Argument(metavar="NEWSLETTER/SLOT", help="As `editions list` shows it.")]
 _Newsletter = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this newsletter.")]
-_Look = Annotated[bool, typer.Option("--look", help="Ask the channel which of them it took over.")]
-_Resend = Annotated[bool, typer.Option("--resend", help="My word: send all of them again, arrived or not.")]
-_Why = Annotated[str, typer.Option(help="The reason, for those who look later.")]
 
 
 def list_all(
     context: typer.Context, *, newsletter: _Newsletter = None, limit: show.Limit = 20, json: show.Json = False
 ) -> None:
-    """List editions, newest first, with their books."""
+    """List editions, newest first, with their books, and what is in the way of those that aren't through."""
     rows, zone = with_app(context, lambda app: _list(app, newsletter=newsletter, limit=limit))
     if json:
         show.as_json(rows)
@@ -36,7 +32,7 @@ def list_all(
             (
                 *(r["name"], show.moment(r["slot_at"], zone), r["state"]),
                 *((r["books"] or {}).get(column, "") for column in _COLUMNS),
-                *(r["subject"], r["why"]),
+                *(r["subject"], _reasons(r, zone)),
             )
             for r in rows
         ],
@@ -47,7 +43,7 @@ def list_all(
 def show_one(context: typer.Context, name: _Edition, *, json: show.Json = False) -> None:
     """Show an edition: its stories, and its books.
 
-    With the version of each story, and what was left out and why.
+    With the version of each story, what was left out and why, and what is in the way of the mails that wait.
     """
     found, zone = with_app(context, lambda app: _show(app, name))
     if json:
@@ -61,6 +57,8 @@ def show_one(context: typer.Context, name: _Edition, *, json: show.Json = False)
             ("span", f"changes {found['cut_from'] + 1} to {found['cut_to']}"),
             ("books", _books_line(found["books"])),
             ("size", size_line(found["html_bytes"])),
+            ("variants", str(found["variants"]) if found["variants"] > 1 else ""),
+            *(("waits", obstacle_line(one, zone)) for one in found["obstacles"]),
         ]
     )
     print()
@@ -86,108 +84,41 @@ def books(context: typer.Context, name: _Edition, *, json: show.Json = False) ->
         raise typer.Exit(1)
 
 
-def doubts(
-    context: typer.Context,
-    name: _Edition,
-    *,
-    look: _Look = False,
-    resend: _Resend = False,
-    dry_run: show.DryRun = False,
-    json: show.Json = False,
-) -> None:
-    """List the mails of an edition that may or may not have gone out, or settle them.
-
-    They are never sent again by themselves. What --look proves unsent goes out again.
-    """
-    if look and resend:
-        raise ConfigError("say one of --look and --resend")
-    found = with_app(context, lambda app: _doubts(app, name, look=look, resend=resend, dry_run=dry_run), secrets=look)
-    if json:
-        show.as_json(found)
-        return
-    if found["said"]:
-        print(found["said"])
-    rows = [(d["delivery"], d["address"], d["code"], d["text"]) for d in found["uncertain"]]
-    show.table(("delivery", "address", "code", "what was said"), rows, empty="No delivery is uncertain.")
-
-
-def hold(context: typer.Context, name: _Edition, *, why: _Why = "held by the operator") -> None:
-    """Stop an edition at once, until it is released.
-
-    Nothing more is handed over; what is on the wire ends by itself.
-    """
-
-    async def work(app: "App") -> None:
-        from syndicate.pipeline.enqueue import hold_edition
-
-        await hold_edition(app.db, await edition_of(app, name), why=why)
-
-    with_app(context, work)
-    print(f"{name} is on hold. `syndicate editions release {name}` lets it go on.")
-
-
-def release(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="[NEWSLETTER/SLOT]", help="As `editions list` shows it.")] = "",
-    *,
-    restored: Annotated[
-        bool, typer.Option("--restored", help="After a restored backup: I have looked, go on from here.")
-    ] = False,
-    dry_run: show.DryRun = False,
-) -> None:
-    """Let an edition on hold go out.
-
-    With --restored: everything that was stopped because the database is a restored backup.
-    """
-    if restored == bool(name):
-        raise ConfigError("say which: NEWSLETTER/SLOT, or --restored for everything that a restored backup holds")
-    print(with_app(context, lambda app: _accept(app, dry_run) if restored else _release(app, name, dry_run)))
-
-
-def cancel(
-    context: typer.Context,
-    name: _Edition,
-    *,
-    why: _Why = "cancelled by the operator",
-    dry_run: show.DryRun = False,
-) -> None:
-    """Cancel an edition for good.
-
-    What is unsent of it never goes out.
-    """
-    print(with_app(context, lambda app: _cancel(app, name, why=why, dry_run=dry_run)))
-
-
-def send_test(
-    context: typer.Context,
-    edition_or_address: Annotated[str, typer.Argument(metavar="[NEWSLETTER/SLOT]", help="The edition to look at.")],
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The one address it goes to.")] = "",
-    *,
-    newsletter: Annotated[
-        str | None, typer.Option(metavar="NAME", help="In the place of an edition: the next one, as it would be now.")
-    ] = None,
-    dry_run: show.DryRun = False,
-    json: show.Json = False,
-) -> None:
-    """Send an edition to one address, marked as a test.
-
-    It can't reach the list, and its links end no subscription.
-
-    Exit code 1: the channel didn't take it.
-    """
-    if (newsletter is None) == (address == ""):
-        raise ConfigError("say NEWSLETTER/SLOT ADDRESS, or --newsletter NAME ADDRESS")
-    name, typed = ("", edition_or_address) if newsletter is not None else (edition_or_address, address)
-    found = with_app(context, lambda app: _send_test(app, name, newsletter or "", typed, dry_run=dry_run), secrets=True)
-    if json:
-        show.as_json(found)
-    else:
-        show.facts(found.items())
-    if found["outcome"] not in ("accepted", "not sent"):
-        raise typer.Exit(1)
-
-
 _COLUMNS = ("candidates", "accepted", "refused", "uncertain", "excluded", "open")
+
+
+def obstacle_line(obstacle: "Obstacle", zone: str) -> str:
+    """What is in the way of an edition, in a sentence."""
+    from syndicate.domain.progress import Hindrance
+
+    many = show.count(obstacle.count, "reader")
+    match obstacle.what:
+        case Hindrance.HOUSE:
+            return f"everything is stopped: {obstacle.why}"
+        case Hindrance.HELD:
+            return f"on hold, for a person to release or cancel it: {obstacle.why or 'no reason was given'}"
+        case Hindrance.PAUSED:
+            return f"the newsletter is paused: {obstacle.why}"
+        case Hindrance.NO_NEWSLETTER:
+            return f"{obstacle.why} isn't in the configuration any more"
+        case Hindrance.GIVEN_UP:
+            batches = show.count(obstacle.count, "batch")
+            return f"{batches} given up ({obstacle.why}); `syndicate jobs list` names them, `jobs retry` tries again"
+        case Hindrance.IDLE:
+            return "nobody is there to send it: neither `syndicate up` nor `once` is running"
+        case Hindrance.PUT_OFF:
+            until = f" until {show.moment(obstacle.until, zone)}" if obstacle.until else ""
+            return f"{many} put off{until}: {obstacle.code} {obstacle.why}".rstrip()
+        case Hindrance.DOMAIN:
+            return f"{many} held back until {show.moment(obstacle.until, zone)}: {obstacle.why}"
+        case Hindrance.PACE:
+            return f"{many} wait for room, the first until {show.moment(obstacle.until, zone)}: {obstacle.why}"
+        case Hindrance.THEIR_HOUR:
+            return f"{many} want it later in their day, the first at {show.moment(obstacle.until, zone)}"
+
+
+def _reasons(row: dict[str, Any], zone: str) -> str:
+    return "; ".join(obstacle_line(one, zone) for one in row["obstacles"]) or str(row["why"])
 
 
 async def edition_of(app: "App", name: str) -> "Edition":
@@ -212,31 +143,40 @@ def _books_line(books: Any) -> str:
 
 
 async def _list(app: "App", *, newsletter: str | None, limit: int) -> tuple[list[dict[str, Any]], str]:
+    from syndicate.pipeline.progress import look_at_progress
     from syndicate.store import editions
 
     async with app.db.read() as connection:
         found = await editions.newest(connection, limit=limit, newsletter=newsletter)
-        kept = [await editions.books(connection, one.id) for one in found]
-    rows = [_named(one) | {"books": vars(books) if books else None} for one, books in zip(found, kept, strict=True)]
+    listed = await look_at_progress(app.db, found, app.newsletters, whole=False, now=app.clock.now())
+    rows = [
+        _named(one.edition) | {"books": vars(one.books) if one.books else None, "obstacles": one.obstacles}
+        for one in listed
+    ]
     return rows, app.site.timezone
 
 
 async def _show(app: "App", name: str) -> tuple[dict[str, Any], str]:
     from syndicate.formats.digest import html_size
-    from syndicate.pipeline.compose import VARIANT, edition_url
+    from syndicate.pipeline.progress import look_at_progress
+    from syndicate.pipeline.render import VARIANT, edition_url
     from syndicate.store import articles, editions
 
     edition = await edition_of(app, name)
     async with app.db.read() as connection:
         kept = await editions.books(connection, edition.id)
         rendering = await editions.rendering(connection, edition.id, VARIANT)
+        variants = await editions.numbers(connection, edition.id)
         stories = [
             (story, await articles.version(connection, story.article_id, story.version))
             for story in await editions.stories(connection, edition.id)
         ]
     found = _named(edition) | {"url": edition_url(app.site, edition.newsletter, edition.slot)}
+    (progress,) = await look_at_progress(app.db, [edition], app.newsletters, whole=True, now=app.clock.now())
     found["books"] = vars(kept) if kept else None
+    found["obstacles"] = progress.obstacles
     found["html_bytes"] = html_size(rendering.html) if rendering else None
+    found["variants"] = len(variants)
     found["stories"] = [
         {"id": s.article_id, "version": s.version, "title": c.title if c else "", "left_out": s.left_out}
         for s, c in stories
@@ -258,158 +198,3 @@ async def _books(app: "App", name: str) -> dict[str, Any]:
         "kept": vars(kept) if kept else None,
         "balanced": counted.balance and (kept is None or kept == counted),
     }
-
-
-async def _doubts(app: "App", name: str, *, look: bool, resend: bool, dry_run: bool) -> dict[str, Any]:
-    from syndicate.store import audience, ledger
-
-    edition = await edition_of(app, name)
-    said = ""
-    if look:
-        said = await _look(app, edition, dry_run=dry_run)
-    elif resend:
-        said = await _resend(app, edition, dry_run=dry_run)
-    async with app.db.read() as connection:
-        doubts = await ledger.doubts(connection, edition.id, limit=100_000)
-        people = await audience.by_numbers(connection, [doubt.subscriber_id for doubt in doubts])
-    uncertain = [
-        {
-            "delivery": doubt.id,
-            "subscriber": doubt.subscriber_id,
-            "address": people[doubt.subscriber_id].address if doubt.subscriber_id in people else "",
-            "code": doubt.code,
-            "text": doubt.text,
-        }
-        for doubt in doubts
-    ]
-    return {"name": name, "state": (await edition_of(app, name)).state, "said": said, "uncertain": uncertain}
-
-
-async def _look(app: "App", edition: "Edition", *, dry_run: bool) -> str:
-    from syndicate.pipeline.reconcile import RepairReport, evidence_of, settle_doubts
-
-    channel = newsletter_of(app, edition.newsletter).channel
-    if evidence_of(app.room, edition) is None:
-        raise Refused(f"{channel} can't tell what it took over; ask those who run it, then leave them or use --resend")
-    if dry_run:
-        return f"Would ask {channel}, and send again what it never got."
-    report = RepairReport()
-    await settle_doubts(app.db, app.room, edition, report, now=app.clock.now())
-    return (
-        f"{channel} took {report.proven_sent} over and never got {report.proven_unsent}. {await _going(app, edition)}"
-    )
-
-
-async def _resend(app: "App", edition: "Edition", *, dry_run: bool) -> str:
-    from syndicate.domain.edition import EditionState
-    from syndicate.pipeline.reconcile import resend_doubts
-    from syndicate.store import editions
-
-    newsletter_of(app, edition.newsletter)
-    if dry_run:
-        async with app.db.read() as connection:
-            books = await editions.count_books(connection, edition.id)
-        readers = 0 if edition.state is EditionState.CANCELLED else books.uncertain
-        return f"Would send it again to {show.count(readers, 'reader')}, who may have it already."
-    again = await resend_doubts(app.db, edition, now=app.clock.now())
-    return f"It is due again for {show.count(again, 'reader')}. {await _going(app, edition)}"
-
-
-async def _going(app: "App", edition: "Edition") -> str:
-    """What becomes of deliveries that are due again."""
-    from syndicate.domain.edition import EditionState
-
-    name = f"{edition.newsletter}/{edition.slot}"
-    current = await edition_of(app, name)
-    if current.state is EditionState.HELD:
-        return f"The edition is on hold ({current.why}); `syndicate editions release {name}` lets it go on."
-    if current.state is EditionState.FROZEN:
-        return "What is due goes out with a running `up` at once, else with the next."
-    return f"The edition is {current.state}."
-
-
-async def _accept(app: "App", dry_run: bool) -> str:
-    from syndicate.pipeline.reconcile import FENCE_HOLD, accept_restored
-    from syndicate.store import fence
-
-    async with app.db.read() as connection:
-        why = (await fence.held(connection)).get(FENCE_HOLD)
-    if why is None:
-        raise Refused("nothing is held for a restored backup")
-    if dry_run:
-        return f"Would go on although {why}"
-    await accept_restored(app.db)
-    return "Released: sending goes on from what the database knows."
-
-
-async def _release(app: "App", name: str, dry_run: bool) -> str:
-    from syndicate.domain.edition import EditionState
-    from syndicate.pipeline.enqueue import release_edition
-    from syndicate.store import editions
-
-    edition = await edition_of(app, name)
-    async with app.db.read() as connection:
-        books = await editions.count_books(connection, edition.id)
-    if edition.state is not EditionState.HELD:
-        raise Refused(f"{name} is {edition.state}; only one on hold can be released")
-    newsletter_of(app, edition.newsletter)  # without it there is nobody to send it for, and it would be held again
-    if dry_run:
-        return f"Would release {name} to {show.count(books.open, 'reader')}."
-    await release_edition(app.db, edition, list(app.endpoints.values()), now=app.clock.now())
-    return f"{name} goes out to {show.count(books.open, 'reader')}, with a running `up` at once, else with the next."
-
-
-async def _cancel(app: "App", name: str, *, why: str, dry_run: bool) -> str:
-    from syndicate.pipeline.enqueue import cancel_edition
-    from syndicate.store import editions
-
-    edition = await edition_of(app, name)
-    async with app.db.read() as connection:
-        books = await editions.count_books(connection, edition.id)
-    if dry_run:
-        return f"Would keep {name} ({edition.state}) from {show.count(books.open, 'reader')}."
-    await cancel_edition(app.db, edition, why=why, now=app.clock.now())
-    return f"{name} is cancelled; up to {show.count(books.open, 'reader')} won't get it."
-
-
-async def _send_test(app: "App", name: str, newsletter: str, typed: str, *, dry_run: bool) -> dict[str, Any]:
-    from syndicate.domain.audience import normal_address
-    from syndicate.pipeline import trial
-    from syndicate.pipeline.compose import VARIANT, preview_edition
-    from syndicate.store import editions
-
-    address = normal_address(typed)
-    if newsletter:
-        found = await preview_edition(app.db, newsletter_of(app, newsletter), app.studio, now=app.clock.now())
-        edition, rendering = found.edition, found.rendering
-    else:
-        edition = await edition_of(app, name)
-        newsletter_of(app, edition.newsletter)
-        async with app.db.read() as connection:
-            kept = await editions.rendering(connection, edition.id, VARIANT)
-        if kept is None:
-            raise Refused(f"{name} has no rendering yet")
-        rendering = kept
-    one = trial.Trial(
-        edition=edition,
-        rendering=rendering,
-        address=address,
-        digest=app.digest(address),
-        secret=lambda: secrets.token_hex(10),
-    )
-    size = len(trial.write_test(app.room, one).content)
-    outcome = None if dry_run else await trial.send_test(app.db, app.room, one)
-    return {
-        "edition": f"{edition.newsletter}/{edition.slot}",
-        "to": address,
-        "subject": trial.test_subject(app.room, one),
-        "channel": app.newsletters[edition.newsletter].channel,
-        "bytes": size,
-        **_ending(outcome),
-    }
-
-
-def _ending(outcome: "Outcome | None") -> dict[str, Any]:
-    if outcome is None:
-        return {"outcome": "not sent", "code": "", "text": "dry run"}
-    return {"outcome": outcome.kind.value, "code": outcome.code, "text": outcome.text}

@@ -15,7 +15,7 @@ import typer
 
 from syndicate.cli import show
 from syndicate.cli.newsletters import newsletter_of
-from syndicate.cli.opening import with_app
+from syndicate.cli.opening import who_says, with_app
 from syndicate.domain.lists import (
     FIELDS,
     PLAIN,
@@ -110,13 +110,13 @@ def take_out(
     if file == "-":
         if json:
             raise typer.BadParameter("the CSV itself goes to stdout; name a FILE", param_hint="--json")
-        with_app(context, lambda app: _export(app, sys.stdout, newsletter))
+        with_app(context, lambda app: _export(app, sys.stdout, newsletter, where="stdout"))
         return
     path = Path(file)
     part = path.with_name(f".{path.name}.part")
     try:
         with _private(part) as out:
-            written = with_app(context, lambda app: _export(app, out, newsletter))
+            written = with_app(context, lambda app: _export(app, out, newsletter, where=path.name))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -206,6 +206,7 @@ async def _import(
         language=app.site.language,
         timezone=app.site.timezone,
         journal=app.way_out.journal,
+        who=who_says(),
         dry_run=dry_run,
     )
     if not dry_run and await is_new(app.db):  # readers may be there before the first start
@@ -214,12 +215,12 @@ async def _import(
         return await import_list(app.db, read, order, now=app.clock.now(), refuse=refuse, went=went)
 
 
-async def _export(app: "App", out: TextIO, newsletter: str | None) -> int:
+async def _export(app: "App", out: TextIO, newsletter: str | None, *, where: str) -> int:
     from syndicate.pipeline.lists import export_list
 
     if newsletter is not None:
         newsletter_of(app, newsletter)
-    return await export_list(app.db, out, newsletter=newsletter)
+    return await export_list(app.db, out, who=who_says(), where=where, now=app.clock.now(), newsletter=newsletter)
 
 
 @contextmanager

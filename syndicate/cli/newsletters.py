@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from syndicate.cli import show
-from syndicate.cli.opening import with_app
-from syndicate.errors import NotFound
+from syndicate.cli.opening import who_says, with_app
+from syndicate.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
     from syndicate.app import App
@@ -26,9 +26,12 @@ def list_all(context: typer.Context, *, json: show.Json = False) -> None:
         show.as_json(rows)
         return
     show.table(
-        ("newsletter", "title", "readers", "next slot", "newest edition", "channel"),
+        ("newsletter", "title", "readers", "next slot", "newest edition", "channel", "paused"),
         [
-            (r["name"], r["title"], r["readers"], show.moment(r["next_at"], zone), r["newest_edition"], r["channel"])
+            (
+                *(r["name"], r["title"], r["readers"], show.moment(r["next_at"], zone), r["newest_edition"]),
+                *(r["channel"], r["paused"]["why"] if r["paused"] else ""),
+            )
             for r in rows
         ],
         empty="The configuration names no newsletter.",
@@ -55,6 +58,44 @@ def preview(
             print(f"The HTML is in {html}.")
 
 
+def pause(
+    context: typer.Context,
+    name: _Name,
+    *,
+    why: Annotated[str, typer.Option(metavar="WORDS", help="The reason, for those who look later. Needed.")],
+    json: show.Json = False,
+) -> None:
+    """Stop a newsletter at once: what is being sent, and the slots to come, until `resume`.
+
+    Nothing is lost: what its slots would have told waits for the first one afterwards.
+    """
+    stopped = with_app(context, lambda app: _pause(app, name, why))
+    if json:
+        show.as_json({"newsletter": name, "why": why, "on_hold": stopped})
+        return
+    held = f" On hold since: {show.words(stopped)}." if stopped else ""
+    print(f"{name} is paused.{held} `syndicate newsletters resume {name}` lets it go on.")
+
+
+def resume(context: typer.Context, name: _Name, *, dry_run: show.DryRun = False, json: show.Json = False) -> None:
+    """Let a paused newsletter go on.
+
+    What the pause stopped goes out, and so does the newest slot of meanwhile, if it is late by two hours at most.
+    """
+    found = with_app(context, lambda app: _resume(app, name, dry_run))
+    if json:
+        show.as_json(found)
+        return
+    print(f"{name} {'would go' if dry_run else 'goes'} on.")
+    show.facts(
+        [
+            ("would go out" if dry_run else "goes out", show.words(found["released"])),
+            ("stays on hold", show.words(found["held"])),
+            ("fired now", show.words(found["slots"])),
+        ]
+    )
+
+
 def _draw(found: "Preview", zone: str) -> None:
     edition = found.edition
     show.facts(
@@ -72,16 +113,18 @@ def _draw(found: "Preview", zone: str) -> None:
         print("As it stands the slot would pass without an edition: there is too little to say.")
     print()
     listed = [(a, "") for a in found.choice.stories] + [(a, "max") for a in found.choice.beyond]
-    listed += [(a, "unprintable") for a in found.choice.unprintable]
+    listed += [(a, "unprintable") for a in found.choice.unprintable] + [(a, "desk") for a in found.choice.dropped]
     rows = [(article.id, article.version, article.content.title, why) for article, why in listed]
     show.table(("story", "version", "title", "left out"), rows, empty="Nothing new since the last edition.")
 
 
 async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
     from syndicate.domain.slot import next_slot
-    from syndicate.store import audience, editions
+    from syndicate.store import audience, desk, editions
 
     rows: list[dict[str, Any]] = []
+    async with app.db.read() as connection:
+        paused = await desk.paused(connection)
     for one in app.newsletters.values():
         async with app.db.read() as connection:
             readers = await audience.readers(connection, one.name)
@@ -89,8 +132,42 @@ async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
         slot = next_slot(one.schedule, one.timezone, app.clock.now())
         row: dict[str, Any] = {"name": one.name, "title": one.title, "channel": one.channel, "readers": readers}
         row |= {"next_slot": slot.name, "next_at": slot.at}
+        pause = paused.get(one.name)
+        row |= {"paused": vars(pause) if pause else None}
         rows.append(row | {"newest_edition": newest[0].slot if newest else None})
     return rows, app.site.timezone
+
+
+async def _pause(app: "App", name: str, why: str) -> list[str]:
+    from syndicate.domain.desk import Pause
+    from syndicate.pipeline.pause import pause_newsletter
+
+    newsletter_of(app, name)
+    if not why.strip():
+        raise ConfigError("say why: those who look later are told")
+    one = Pause(newsletter=name, at=app.clock.now(), who=who_says(), why=why.strip())
+    return [edition.name for edition in await pause_newsletter(app.db, one)]
+
+
+async def _resume(app: "App", name: str, dry_run: bool) -> dict[str, Any]:
+    from syndicate.pipeline.pause import foresee_resume, resume_newsletter
+    from syndicate.schedule.slots import fire_due, schedules
+
+    newsletter, now, slots = newsletter_of(app, name), app.clock.now(), list[str]()
+    if dry_run:
+        resumed = await foresee_resume(app.db, name)
+    else:
+        resumed = await resume_newsletter(app.db, name, list(app.endpoints.values()), who=who_says(), now=now)
+        for rhythm in schedules(newsletter):
+            slot = await fire_due(app.db, newsletter, rhythm=rhythm, node=app.node.id, now=now)
+            slots += [slot.name] if slot else []
+    return {
+        "newsletter": name,
+        "done": not dry_run,
+        "released": [edition.name for edition in resumed.released],
+        "held": [edition.name for edition in resumed.held],
+        "slots": slots,
+    }
 
 
 def size_line(size: int | None) -> str:
@@ -113,11 +190,12 @@ def newsletter_of(app: "App", name: str) -> "Newsletter":
 
 async def _preview(app: "App", name: str) -> tuple["Preview", str, str, str]:
     """The preview with its HTML and text as the edition's page would show them, and the zone of the site."""
-    from syndicate.formats.digest import holes_filled
-    from syndicate.pipeline.compose import edition_url, preview_edition
+    from syndicate.formats.digest import HOLES, holes_filled
+    from syndicate.pipeline.compose import preview_edition
+    from syndicate.pipeline.render import edition_url
 
     found = await preview_edition(app.db, newsletter_of(app, name), app.studio, now=app.clock.now())
-    one, holes = found.rendering, {"unsubscribe_url": edition_url(app.site, name, found.edition.slot)}
+    one, holes = found.rendering, dict.fromkeys(HOLES, edition_url(app.site, name, found.edition.slot))
     return (
         found,
         holes_filled(one.html, one.mark, holes, html=True),
@@ -145,4 +223,6 @@ def _record(found: "Preview") -> dict[str, Any]:
         "stories": named(found.choice.stories),
         "left_out": named(found.choice.beyond),
         "unprintable": named(found.choice.unprintable),
+        "dropped": named(found.choice.dropped),
+        "intro": found.choice.intro,
     }

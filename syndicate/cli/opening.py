@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from pwd import getpwuid
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -35,6 +36,14 @@ def with_app(context: typer.Context, work: Callable[["App"], Awaitable[_R]], *, 
     """
     settings = settings_of(context, secrets=secrets)
     return asyncio.run(_work(settings, work))
+
+
+def who_says() -> str:
+    """The user of this machine, as the audit log names them."""
+    try:
+        return f"cli:{getpwuid(os.getuid()).pw_name}"
+    except KeyError:  # a container's user may have no name
+        return f"cli:{os.getuid()}"
 
 
 async def _work(settings: "Settings", work: Callable[["App"], Awaitable[_R]]) -> _R:

@@ -96,8 +96,9 @@ def count(number: int, noun: str) -> str:
     """`1 story`, `2 stories`."""
     if number == 1:
         return f"1 {noun}"
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun.endswith(("sh", "x")) else "s")
-    return f"{number} {plural}"
+    if noun.endswith("y"):
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}{'es' if noun.endswith(('sh', 'ch', 'ss', 'x')) else 's'}"
 
 
 def clean(text: str) -> str:

@@ -1,5 +1,6 @@
 """`syndicate subscribers …`: people who read by mail."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,13 +8,15 @@ import typer
 
 from syndicate.cli import show
 from syndicate.cli.newsletters import newsletter_of
-from syndicate.cli.opening import with_app
-from syndicate.errors import NotFound
+from syndicate.cli.opening import who_says, with_app
+from syndicate.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from syndicate.app import App
     from syndicate.domain.audience import Subscriber
     from syndicate.domain.consent import Consent
+    from syndicate.domain.preferences import Choice
+    from syndicate.pipeline.erase import Erased
 
 _Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
 
@@ -79,24 +82,29 @@ def show_one(context: typer.Context, address: _Address, *, limit: show.Limit = 5
             ("name", person.name),
             ("language", person.language),
             ("zone", person.timezone),
+            ("hour", "" if found["chosen"].hour is None else f"{found['chosen'].hour}:00"),
+            ("paused until", show.moment(found["chosen"].paused_until, zone)),
             ("since", show.moment(person.created_at, zone)),
             ("suppressed", found["suppressed"]),
         ]
     )
     print()
     show.table(
-        ("newsletter", "state", "since", "ended", "origin"),
+        ("newsletter", "state", "since", "ended", "origin", "rhythm", "topics"),
         [
-            (s.newsletter, s.state, show.moment(s.since, zone), show.moment(s.ended_at, zone), s.origin)
+            (
+                *(s.newsletter, s.state, show.moment(s.since, zone), show.moment(s.ended_at, zone), s.origin),
+                *_chosen(found["chosen"].choice(s.newsletter)),
+            )
             for s in found["subscriptions"]
         ],
         empty="No subscriptions.",
     )
     print()
     show.table(
-        ("newsletter", "said", "when", "origin", "network", "text", "hash"),
+        ("newsletter", "said", "when", "origin", "network", "text", "hash", "note"),
         [
-            (c.newsletter, c.what, show.moment(c.at, zone), c.origin, c.network, _text(c), c.text_hash[:12])
+            (c.newsletter, c.what, show.moment(c.at, zone), c.origin, c.network, _text(c), c.text_hash[:12], c.note)
             for c in found["consents"]
         ],
         empty="No consents are on record.",
@@ -118,6 +126,35 @@ def show_one(context: typer.Context, address: _Address, *, limit: show.Limit = 5
         ],
         empty="Nothing was sent yet.",
     )
+
+
+def erase(
+    context: typer.Context,
+    address: _Address,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask whether this is meant.")] = False,
+    json: show.Json = False,
+) -> None:
+    """Erase a person who asks for it. This can't be undone.
+
+    What stays: a digest of the address, so that no list and no restored backup brings it back, and what was agreed to.
+    """
+    if not yes:
+        if json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise Refused("nobody is here to ask; say --yes if this is meant")
+        if not typer.confirm(f"Erase {show.clean(address)} for good?"):
+            raise Refused("nothing was erased")
+    erased = with_app(context, lambda app: _erase(app, address))
+    if json:
+        show.as_json(erased)
+        return
+    print(f"Erased. Subscriptions that ended: {show.words(erased.newsletters) or 'none'}.")
+    if erased.mails:
+        print(f"{show.count(erased.mails, 'mail')} will not be sent any more.")
+
+
+def _chosen(choice: "Choice | None") -> tuple[str, str]:
+    return (choice.rhythm.value, show.words(choice.topics) or "all") if choice else ("", "")
 
 
 def _text(consent: "Consent") -> str:
@@ -154,6 +191,16 @@ async def _add(
     return address, await join(app.db, person, newsletters, digest=app.digest(address), origin=origin)
 
 
+async def _erase(app: "App", typed: str) -> "Erased":
+    from syndicate.domain.account import Deed, Entry
+    from syndicate.domain.audience import normal_address
+    from syndicate.pipeline.erase import erase_by_hand
+
+    digest, now = app.digest(normal_address(typed)), app.clock.now()
+    entry = Entry(at=now, who=who_says(), what=Deed.ERASED, subject=f"reader {digest[:16]}")
+    return await erase_by_hand(app.db, app.way_out, digest, entry, now=now)
+
+
 def _zone(name: str) -> str:
     from zoneinfo import ZoneInfo
 
@@ -176,7 +223,7 @@ async def _list(app: "App", *, newsletter: str | None, after: int, limit: int) -
 
 async def _show(app: "App", typed: str, *, limit: int) -> tuple[dict[str, Any], str]:
     from syndicate.domain.audience import normal_address
-    from syndicate.store import audience, consents
+    from syndicate.store import audience, consents, preferences
 
     address = normal_address(typed)
     async with app.db.read() as connection:
@@ -184,8 +231,12 @@ async def _show(app: "App", typed: str, *, limit: int) -> tuple[dict[str, Any], 
         held = await audience.suppression(connection, app.digest(address))
         if person is None:
             raise NotFound("subscriber", address)
+        reader = await preferences.get(connection, person.id)
+        if reader is None:
+            raise NotFound("subscriber", address)
         found = {
             "subscriber": person,
+            "chosen": reader.preferences,
             "suppressed": f"{held[0]}, since {show.moment(held[1], app.site.timezone)}" if held else None,
             "subscriptions": await audience.subscriptions_of(connection, person.id),
             "consents": await consents.of_person(connection, app.digest(address)),

@@ -1,16 +1,14 @@
 """`syndicate users …`: who of the house may sign in at the pages, what they may do there, and what was done."""
 
-import os
 import sys
 from getpass import getpass
 from pathlib import Path
-from pwd import getpwuid
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syndicate.cli import show
-from syndicate.cli.opening import with_app
+from syndicate.cli.opening import who_says, with_app
 from syndicate.domain.account import Role
 from syndicate.errors import Refused
 
@@ -131,21 +129,13 @@ def _asked() -> str:
     return typed
 
 
-def _who() -> str:
-    """The user of this machine who says so."""
-    try:
-        return f"cli:{getpwuid(os.getuid()).pw_name}"
-    except KeyError:  # a container's user may have no name
-        return f"cli:{os.getuid()}"
-
-
 async def _add(app: "App", name: str, role: Role, password: str) -> None:
     from syndicate.pipeline.accounts import add_account
     from syndicate.store.schema import is_new, migrate
 
     if await is_new(app.db):  # accounts may be there before the first start
         await migrate(app.db)
-    await add_account(app.db, name, role, password, who=_who(), now=app.clock.now())
+    await add_account(app.db, name, role, password, who=who_says(), now=app.clock.now())
 
 
 async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
@@ -160,19 +150,19 @@ async def _list(app: "App") -> tuple[list[dict[str, Any]], str]:
 async def _change_password(app: "App", name: str, password: str) -> None:
     from syndicate.pipeline.accounts import change_password
 
-    await change_password(app.db, name, password, who=_who(), now=app.clock.now())
+    await change_password(app.db, name, password, who=who_says(), now=app.clock.now())
 
 
 async def _change_role(app: "App", name: str, role: Role) -> None:
     from syndicate.pipeline.accounts import change_role
 
-    await change_role(app.db, name, role, who=_who(), now=app.clock.now())
+    await change_role(app.db, name, role, who=who_says(), now=app.clock.now())
 
 
 async def _remove(app: "App", name: str) -> None:
     from syndicate.pipeline.accounts import remove_account
 
-    await remove_account(app.db, name, who=_who(), now=app.clock.now())
+    await remove_account(app.db, name, who=who_says(), now=app.clock.now())
 
 
 async def _log(app: "App", *, account: str | None, limit: int) -> tuple[list["Entry"], str]:

@@ -25,6 +25,7 @@ _COMMON = re.compile(
     "zxcvbnm"
 )
 _FEWEST = 5  # different characters in a password
+_SHORTEST_PART = 3  # of a name, letters: fewer stand in any words
 
 
 class Role(StrEnum):
@@ -79,6 +80,22 @@ class Deed(StrEnum):
     PASSWORD = "password_changed"  # noqa: S105 - the name of a deed
     ROLE = "role_changed"
     REMOVED = "account_removed"
+    CORRECTED = "article_corrected"
+    WITHDRAWN = "article_withdrawn"
+    RESTORED = "article_restored"
+    HELD = "edition_held"
+    RELEASED = "edition_released"
+    CANCELLED = "edition_cancelled"
+    RETRIED = "edition_retried"
+    DIRECTED = "edition_directed"
+    TRIED = "test_sent"
+    PAUSED = "newsletter_paused"
+    RESUMED = "newsletter_resumed"
+    LIFTED = "suppression_lifted"
+    REOPENED = "complaint_reopened"
+    LIST_IN = "list_imported"
+    LIST_OUT = "list_exported"
+    ERASED = "subscriber_erased"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +105,7 @@ class Entry:
     at: datetime
     who: str  # an account, "cli:" and the name of a user of this machine, or "" for a stranger
     what: Deed
-    subject: str = ""  # the account it was done to or tried for; "" for a name that no account has
+    subject: str = ""  # the account, article, edition or newsletter it was done to; "" for a name that nobody has
     network: str = ""  # where it came from, never the whole address; "" for this machine's command line
     note: str = ""
 
@@ -120,9 +137,19 @@ def password_problem(typed: str, *, account: str) -> str:
         return f"it has {len(password)} characters; take {SHORTEST_PASSWORD} or more, such as four words"
     if len(set(folded)) < _FEWEST:
         return "it has too few different characters"
-    if not letters or _COMMON.fullmatch(letters) or not letters.replace(account, ""):
+    if not letters or _COMMON.fullmatch(letters) or _is_made_of(letters, account):
         return "it is among the first that anybody would try"
     return ""
+
+
+def _is_made_of(letters: str, account: str) -> bool:
+    """True where the account's name, whole, in parts or backwards, and a common word are all that is there."""
+    parts = ["".join(c for c in part if c.isalpha()) for part in (account, *re.split(r"[.-]", account))]
+    rest = letters
+    for part in sorted({*parts, *(part[::-1] for part in parts)}, key=lambda one: (-len(one), one)):
+        if len(part) >= _SHORTEST_PART:
+            rest = rest.replace(part, "")
+    return rest != letters and (len(rest) < _FEWEST or _COMMON.fullmatch(rest) is not None)
 
 
 def _digest(shown: str) -> str:

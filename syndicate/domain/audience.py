@@ -25,6 +25,14 @@ class SubscriptionState(StrEnum):
     ENDED = "ended"
 
 
+class Rhythm(StrEnum):
+    """How much of a newsletter a person gets."""
+
+    EACH = "each"  # every edition, and breaking news where the newsletter has any
+    WEEKLY = "weekly"  # the round-up of the week alone
+    BREAKING = "breaking"  # nothing but breaking news
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subscriber:
     """A person who reads by mail. `generation` stands in their links; unsubscribing never asks for it."""

@@ -24,6 +24,11 @@ class Said(StrEnum):
     CONFIRMED = "confirmed"
     DENIED = "denied"  # "not me"
     ENDED = "ended"
+    CHANGED = "changed"  # topics, rhythm; of no newsletter: language, hour, zone, pause
+    MOVED = "moved"  # to another address; said of the one that was left
+    ERASED = "erased"
+    LIFTED = "lifted"  # the suppression in the note: by the reader's confirmation, or an operator's word
+    REOPENED = "reopened"  # an operator's word: the reader's own confirmation lifts their complaint
 
 
 class Via(StrEnum):
@@ -32,6 +37,15 @@ class Via(StrEnum):
     PAGE = "page"  # ours
     FORM = "form"  # on another site, finished on our page
     API = "api"
+    LINK = "link"  # on the page of a person's own choices
+
+
+class Matter(StrEnum):
+    """What a single mail is about."""
+
+    JOIN = "join"  # asks whether a sign-up is meant
+    MOVE = "move"  # asks whether a reader's mail is to come to this address
+    NOTICE = "notice"  # tells the address that was left
 
 
 _VIAS = tuple(Via)
@@ -55,14 +69,15 @@ class ConsentText:
 class Consent:
     """One row of the ledger."""
 
-    newsletter: str
+    newsletter: str  # "" for what a person says of themselves
     what: Said
     at: datetime
-    origin: str  # a `Via`, "link", or in words where an operator has it from
+    origin: str  # a `Via`, or in words where an operator has it from
     network: str = ""
     language: str = ""
     text_version: int = 0  # 0: no text of ours was shown
     text_hash: str = ""
+    note: str = ""  # what was chosen, for `CHANGED`
 
 
 def evidence(

@@ -45,7 +45,12 @@ class Exclusion(StrEnum):
 
     UNSUBSCRIBED = "unsubscribed"
     SUPPRESSED = "suppressed"
+    ERASED = "erased"
     CANCELLED = "cancelled"
+    PAUSED = "paused"  # the reader wants nothing for a while
+    NOTHING_FOR_THEM = "nothing_for_them"  # no story of the topics that the reader chose
+    ALREADY_SENT = "already_sent"  # earlier editions brought the reader all of it
+    ENOUGH_TODAY = "enough_today"  # as much breaking news as a reader gets in a day
     SUPERSEDED = "superseded"  # pushes: a newer version goes instead
     ENDPOINT_DISABLED = "endpoint_disabled"  # pushes: the partner's address answered 410
 

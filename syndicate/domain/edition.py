@@ -1,11 +1,14 @@
 """Editions: which stories an issue holds, when it may go out, and whether its books balance."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
+from itertools import zip_longest
+from zoneinfo import ZoneInfo
 
 from syndicate.domain.article import Article, ArticleState
+from syndicate.domain.audience import Rhythm
 from syndicate.domain.change import Change, ChangeKind
 from syndicate.domain.newsletter import Newsletter
 
@@ -25,6 +28,7 @@ class LeftOut(StrEnum):
 
     MAX = "max"  # more stories than the newsletter takes
     UNPRINTABLE = "unprintable"  # its text can't be shown in a mail; the operator is told
+    DESK = "desk"  # a person of the newsroom took it out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,12 @@ class Edition:
     done_at: datetime | None = None
     why: str = ""  # of a hold or a cancellation; of the hold to come while it is being composed
     channel: str = ""  # the newsletter's, when the edition was composed
+    rhythm: Rhythm = Rhythm.EACH  # for whom it is
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.newsletter}/{self.slot}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,8 @@ class Choice:
     stories: tuple[Article, ...]
     beyond: tuple[Article, ...] = ()  # older ones for which its maximum has no room
     unprintable: tuple[Article, ...] = ()  # they take no place: the next one moves up
+    dropped: tuple[Article, ...] = ()  # by the desk
+    intro: str = ""  # the desk's words above them, a paragraph a line
 
 
 def fitting_stories(
@@ -92,6 +104,20 @@ def choose_stories(newsletter: Newsletter, fit: Sequence[Article], printable: Ca
             return Choice(stories=tuple(stories), beyond=tuple(fit[place:]), unprintable=tuple(unprintable))
         (stories if printable(story) else unprintable).append(story)
     return Choice(stories=tuple(stories), unprintable=tuple(unprintable))
+
+
+def spread_over_days(fit: Sequence[Article], zone: str) -> list[Article]:
+    """The newest story of each day, then the second of each, and so on: a week's choice isn't all of its last day."""
+    days: dict[date, list[Article]] = {}
+    for story in fit:
+        days.setdefault(story.sort_at.astimezone(ZoneInfo(zone)).date(), []).append(story)
+    return [story for rank in zip_longest(*days.values()) for story in rank if story is not None]
+
+
+def newest_first(choice: Choice) -> Choice:
+    """As editions show their stories, in whichever order they were chosen."""
+    stories = sorted(choice.stories, key=lambda story: (story.sort_at, story.id), reverse=True)
+    return replace(choice, stories=tuple(stories))
 
 
 def is_too_little(newsletter: Newsletter, choice: Choice) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from syndicate.domain.article import Article, ArticleState
+from syndicate.domain.phrases import Phrases
 from syndicate.domain.selection import Selection
 
 CORRECTIONS_STAY = timedelta(days=30)  # a corrected or withdrawn story stays visible at least this long
@@ -19,6 +20,7 @@ class Site:
     title: str
     url: str  # the newspaper's own front page
     public_url: str
+    phrases: Phrases  # our own words, in every language
     language: str = "id"
     timezone: str = "Asia/Jakarta"
     description: str = ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
+from datetime import date
 
 ENOUGH_CONTRAST = 4.5  # to 1, for text of any size (WCAG 2.2, 1.4.3)
 _LIGHTER = 0.02  # of the whole way from black to white
@@ -51,6 +52,12 @@ class Sponsor:
     url: str
     text: str = ""
     picture: Banner | None = None
+    since: date | None = None  # the first and the last day on which it is shown, by the newsletter's calendar
+    until: date | None = None
+
+    def pays_on(self, day: date) -> bool:
+        """True on the days for which it was booked."""
+        return (self.since is None or self.since <= day) and (self.until is None or day <= self.until)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ the person's matter, a full one passes, and a refusal of our reputation is ours.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from syndicate.domain.audience import normal_address
 from syndicate.domain.delivery import State
+from syndicate.errors import AddressProblem
 
 
 class Verdict(StrEnum):
@@ -39,11 +41,12 @@ class Receipt(StrEnum):
 
 
 class Suppressed(StrEnum):
-    """Why an address isn't written to, where a receipt is the reason."""
+    """Why an address isn't written to, where a receipt or its owner is the reason."""
 
     HARD_BOUNCE = "hard_bounce"
     COMPLAINT = "complaint"
     SUSPENDED = "suspended"  # for a time
+    ERASED = "erased"  # its owner wants to be forgotten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class Notice:
     action: str  # failed, delayed, delivered, relayed, expanded
     status: str = ""  # "5.1.1" (RFC 3463)
     text: str = ""  # what the other side said
+    recipients: tuple[str, ...] = ()  # whom it is about, as it is called there, before and after it was passed on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,6 @@ class Report:
     bounce_tokens: tuple[str, ...] = ()  # of the addresses it was sent to
     leave_tokens: tuple[str, ...] = ()
     quoted_bounce_tokens: tuple[str, ...] = ()  # of the mail that it is about
-    quoted_names: tuple[str, ...] = ()  # of its Message-ID
     quoted_leave_tokens: tuple[str, ...] = ()
     leaves: bool = False  # a provider took the recipient's word that they don't want it any more
 
@@ -102,7 +105,8 @@ class Judgement:
 
 FAILURES = (Verdict.POLICY, Verdict.FULL, Verdict.SOFT, Verdict.HARD)  # from the kindest to the worst
 PROVEN = (State.ACCEPTED, State.UNCERTAIN)  # states of which a report can be true
-SOFT_DAYS, SOFT_SPAN = 5, timedelta(days=14)  # distinct days with a failure, from the first to the last of them
+DAY = timedelta(hours=20)  # mails so far apart are of two days, in whichever zone; a daily one may be early or late
+SOFT_DAYS, SOFT_SPAN = 5, timedelta(days=14)  # days with a failure, from the first failure to the last
 _FIRST_PROBE, _LATER_PROBE = timedelta(days=30), timedelta(days=90)
 _LONG = timedelta(days=45)  # failing for longer than this, a person was suspended before
 
@@ -134,10 +138,12 @@ _RECEIPTS: Mapping[Verdict, Receipt] = {
 _RANKS: Mapping[Receipt | None, int] = {None: 0, Receipt.DELIVERED: 1, Receipt.BOUNCED: 2, Receipt.COMPLAINED: 3}
 
 
-def verdict_of(report: Report, *, proven: bool, leaving: bool) -> Verdict:
-    """What a report says. `proven`: it shows what only the mail itself bears; `leaving`: an unsubscribe token.
+def verdict_of(report: Report, *, proven: bool, leaving: bool, address: str = "") -> Verdict:
+    """What a report says. `proven`: it shows what only the mail's envelope bears; `leaving`: an unsubscribe token;
+    `address`: whom the mail went to.
 
-    That one stands in a mail's text too, so whoever it was passed on to can do what a click does, and no more.
+    The token to unsubscribe stands in a mail's text too: whoever it was passed on to can do what a click does, and no
+    more.
     """
     if report.feedback:
         if report.feedback not in _COMPLAINTS:
@@ -149,17 +155,33 @@ def verdict_of(report: Report, *, proven: bool, leaving: bool) -> Verdict:
     if not proven or not report.null_sender:
         return Verdict.UNPROVEN if speaks else Verdict.OTHER
     if speaks:
-        return kindest(report.notices)
+        return kindest(report.notices, address)
     return Verdict.OTHER if report.automatic else Verdict.UNCLEAR
 
 
-def kindest(notices: Sequence[Notice]) -> Verdict:
-    """One address may lead to several mailboxes: what is worse for the reader must be true of all of them.
+def kindest(notices: Sequence[Notice], address: str) -> Verdict:
+    """Of several notices those about this address count, if there are any.
 
-    A mail that was only passed on (relayed, expanded) says nothing yet.
+    Else the address leads to other mailboxes: what is worse for the reader must be true of all of them, and that one
+    of them is gone doesn't say that the address is (T38). A mail that was only passed on (relayed, expanded) says
+    nothing yet.
     """
-    verdicts = {verdict for notice in notices if (verdict := _classified(notice)) is not None}
-    return next((verdict for verdict in _KIND if verdict in verdicts), Verdict.OTHER)
+    about = [notice for notice in notices if names(notice, address)]
+    verdicts = {verdict for notice in about or notices if (verdict := _classified(notice)) is not None}
+    verdict = next((verdict for verdict in _KIND if verdict in verdicts), Verdict.OTHER)
+    return Verdict.SOFT if verdict is Verdict.HARD and not about else verdict
+
+
+def names(notice: Notice, address: str) -> bool:
+    """True where a notice is about this address, however it is capitalised and its domain is written."""
+    return any(_same(recipient) == address.casefold() for recipient in notice.recipients)
+
+
+def _same(recipient: str) -> str:
+    try:
+        return normal_address(recipient).casefold()
+    except AddressProblem:
+        return recipient.casefold()
 
 
 def failure_of(status: str, text: str) -> Verdict:
@@ -186,6 +208,7 @@ def receipt_of(verdict: Verdict, before: Receipt | None) -> Receipt | None:
 def judge(traces: Sequence[Trace]) -> Judgement:
     """What a person's mails of late lead to. Days are those of the mails, so the order of reports doesn't matter.
 
+    A day is what lies 20 hours behind the one before it, so no midnight counts and no time zone either.
     No such mailbox, said by our relay and by a bounce, or on two days: suppressed. Failures of any kind on 5 days over
     14: suspended for 30 days, then for 90. A mail that arrived, or was taken over before the last one that failed and
     didn't come back, ends what was before it.
@@ -197,10 +220,10 @@ def judge(traces: Sequence[Trace]) -> Judgement:
         elif _arrived(trace) and (failing or trace.receipt is Receipt.DELIVERED):
             break
     hard = [trace for trace, failure in failing if failure is Verdict.HARD]
-    if len({trace.state for trace in hard}) > 1 or len(_days(hard)) > 1:
+    if len({trace.state for trace in hard}) > 1 or _days(hard) > 1:
         return Judgement(step=Step.SUPPRESS)
-    days = _days([trace for trace, _ in failing])
-    if len(days) >= SOFT_DAYS and (span := max(days) - min(days)) >= SOFT_SPAN:
+    failed = [trace for trace, _ in failing]
+    if _days(failed) >= SOFT_DAYS and (span := failed[0].at - failed[-1].at) >= SOFT_SPAN:
         return Judgement(step=Step.SUSPEND, lasts=_FIRST_PROBE if span < _LONG else _LATER_PROBE)
     return Judgement(step=Step.NONE)
 
@@ -221,5 +244,10 @@ def _arrived(trace: Trace) -> bool:
     return trace.state is State.ACCEPTED and trace.receipt is not Receipt.BOUNCED
 
 
-def _days(traces: Sequence[Trace]) -> set[date]:
-    return {trace.at.date() for trace in traces}
+def _days(traces: Sequence[Trace]) -> int:
+    """How many days; the newest trace comes first."""
+    days, last = 0, None
+    for trace in traces:
+        if last is None or last - trace.at >= DAY:
+            days, last = days + 1, trace.at
+    return days

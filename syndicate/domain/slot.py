@@ -110,6 +110,24 @@ def slots_of_day(schedule: WallTimes, zone: str, day: date) -> Iterator[Slot]:
             yield Slot(at=_instant(wall, zone), name=_wall_name(schedule, wall))
 
 
+def next_hour(hour: int, zone: str, at: datetime) -> datetime:
+    """When it is next `hour` o'clock (0 to 23) in a zone, `at` itself included; by the same rules as slots."""
+    day = at.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)  # an hour that is skipped may come a day later
+    while (moment := _instant(datetime.combine(day, time(hour)), zone)) < at:
+        day += timedelta(days=1)
+    return moment
+
+
+def breaking_slot(seq: int, at: datetime) -> Slot:
+    """The slot of a story's own edition: by its place in the change log, and as late as that."""
+    return Slot(at=at, name=f"seq-{seq}")
+
+
+def breaking_seq(name: str) -> int:
+    """The place in the change log that such a slot is named by."""
+    return int(name.removeprefix("seq-"))
+
+
 def is_late(slot: Slot, now: datetime) -> bool:
     """Too late to be sent without a person's word."""
     return now - slot.at > LATE

@@ -7,7 +7,6 @@ from syndicate.domain.article import Article
 from syndicate.domain.feed import Feed, Site, Tombstone
 from syndicate.formats.pack import digest_of
 from syndicate.formats.prefixes import ATOM_PREFIXES
-from syndicate.formats.wording import WORDS
 
 _TAIL = b"</feed>"
 
@@ -17,7 +16,7 @@ class Atom:
 
     name = "atom"
     media_type = "application/atom+xml; charset=utf-8"
-    flavour = f"atom-3-{digest_of(WORDS, ATOM_PREFIXES)}"
+    flavour = f"atom-3-{digest_of(ATOM_PREFIXES)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One `entry`."""

@@ -1,16 +1,20 @@
-"""The mail that asks whether a sign-up is meant. Nothing that somebody typed into a form stands in it."""
+"""The mails that ask for a reader's word, and the one that tells an address it was left.
 
-import tomllib
+Nothing that somebody typed into a form stands in them.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
+from syndicate.domain.consent import Matter
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
-from syndicate.formats.dates import long_date, reading_language
+from syndicate.formats.dates import long_date
 from syndicate.formats.template import css_inliner, open_templates
+
+_KINDS: Mapping[Matter, str] = {Matter.JOIN: "confirm", Matter.MOVE: "move", Matter.NOTICE: "moved"}  # of its words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +24,10 @@ class ConfirmationView:
     site: Site
     newsletter: Newsletter
     titles: tuple[str, ...]  # of the newsletters that were asked for
-    link: str
+    link: str  # "" where nothing is asked
     until: datetime  # when the link ends
     language: str
+    matter: Matter = Matter.JOIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +42,19 @@ class Confirmation:
 def render_confirmation(view: ConfirmationView, templates: Path) -> Confirmation:
     """From `mail/confirm.*` in the folder of the shipped templates; the stylesheets are the digests'."""
     folders = (templates / "mail", templates / "digest" / "parts")
-    language = reading_language(view.language)
-    words, titles = _words(folders[0])[language], ", ".join(view.titles)
-    subject = words["confirm_subject"].format(titles=titles)
+    language = view.site.phrases.language_for(view.language)
+    words, titles = view.site.phrases.words(language, "mail"), ", ".join(view.titles)
+    subjects = {
+        Matter.JOIN: words["confirm_subject"].format(titles=titles),
+        Matter.MOVE: words["move_subject"].format(site=view.site.title),
+        Matter.NOTICE: words["moved_subject"].format(site=view.site.title),
+    }
+    subject = subjects[view.matter]
     facts = {
         "view": view,
         "words": words,
         "titles": titles,
+        "kind": _KINDS[view.matter],
         "subject": subject,
         "date": long_date(view.until, zone=view.site.timezone, language=language),
         "look": view.newsletter.look,
@@ -54,8 +65,3 @@ def render_confirmation(view: ConfirmationView, templates: Path) -> Confirmation
         html=css_inliner().inline(environment.get_template("confirm.html.j2").render(facts)),
         text=environment.get_template("confirm.txt.j2").render(facts),
     )
-
-
-@lru_cache
-def _words(folder: Path) -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads((folder / "words.toml").read_text("utf-8"))

@@ -1,25 +1,33 @@
 """Dates as readers and machines want them, without the process locale and without asking the clock."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-DAYS: Mapping[str, tuple[str, ...]] = {
-    "id": ("Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu"),
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+if TYPE_CHECKING:
+    from babel.dates import DateTimePattern
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How a language writes dates, as Unicode's patterns (UTS #35 part 4)."""
+
+    long: str
+    short: str
+    day_month: str
+    clock: str
+
+
+# Where a paper of the region writes otherwise than CLDR has it: no zero before a day, and in English the day first and
+# the clock to 24. All other languages are as CLDR says.
+_HOUSE: Mapping[str, _Style] = {
+    "id": _Style("EEEE, d MMMM y", "d MMMM y", "d MMMM", "HH.mm"),
+    "en": _Style("EEEE, d MMMM y", "d MMMM y", "d MMMM", "HH:mm"),
 }
-MONTHS: Mapping[str, tuple[str, ...]] = {
-    "id": (
-        *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
-        *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
-    ),
-    "en": (
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
-}
-_CLOCK: Mapping[str, str] = {"id": "%H.%M", "en": "%H:%M"}
 # The three legal times of Indonesia; elsewhere the zone's own abbreviation is used.
 _ZONE_NAMES: Mapping[str, str] = {
     "Asia/Jakarta": "WIB",
@@ -29,32 +37,25 @@ _ZONE_NAMES: Mapping[str, str] = {
 }
 
 
-def reading_language(code: str) -> str:
-    """The language our own words are in: English for English, Indonesian for it and its regional languages."""
-    return "en" if code.lower().split("-")[0] == "en" else "id"
-
-
 def day_month(at: datetime, *, zone: str, language: str) -> str:
     """As in "14 Oktober", by the calendar of `zone`."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local.day} {MONTHS[language][local.month - 1]}"
+    return _written(at, zone, language, _style(language).day_month)
 
 
 def short_date(at: datetime, *, zone: str, language: str) -> str:
     """As in "14 Oktober 2026", by the calendar of `zone`."""
-    return f"{day_month(at, zone=zone, language=language)} {at.astimezone(ZoneInfo(zone)).year}"
+    return _written(at, zone, language, _style(language).short)
 
 
 def long_date(at: datetime, *, zone: str, language: str) -> str:
     """As in "Rabu, 14 Oktober 2026", by the calendar of `zone`."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{DAYS[language][local.weekday()]}, {short_date(at, zone=zone, language=language)}"
+    return _written(at, zone, language, _style(language).long)
 
 
 def clock_time(at: datetime, *, zone: str, language: str) -> str:
     """As in "07.15 WIB": never without the zone, since a regional paper has readers in three."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local.strftime(_CLOCK[language])} {_ZONE_NAMES.get(zone) or local.tzname()}"
+    name = _ZONE_NAMES.get(zone) or at.astimezone(ZoneInfo(zone)).tzname()
+    return f"{_written(at, zone, language, _style(language).clock)} {name}"
 
 
 def rfc822(at: datetime) -> str:
@@ -70,3 +71,33 @@ def rfc3339(at: datetime) -> str:
 def whole_second(at: datetime) -> datetime:
     """In UTC, without the fraction that no reader shows."""
     return at.astimezone(UTC).replace(microsecond=0)
+
+
+def _written(at: datetime, zone: str, language: str, pattern: str) -> str:
+    return _pattern(pattern).apply(at.astimezone(ZoneInfo(zone)), language.replace("-", "_"))
+
+
+@lru_cache
+def _style(language: str) -> _Style:
+    if language in _HOUSE:
+        return _HOUSE[language]
+    from babel import Locale
+    from babel.dates import match_skeleton
+
+    locale = Locale.parse(language, sep="-")
+    skeletons = locale.datetime_skeletons
+    day_month = match_skeleton("MMMMd", skeletons) or "MMMd"
+    return _Style(
+        long=locale.date_formats["full"].pattern,
+        short=locale.date_formats["long"].pattern,
+        day_month=skeletons[day_month].pattern,
+        clock=locale.time_formats["short"].pattern,
+    )
+
+
+@lru_cache
+def _pattern(pattern: str) -> "DateTimePattern":
+    """Babel takes longer to load than the rest of a feed; machines' dates do without."""
+    from babel.dates import parse_pattern
+
+    return parse_pattern(pattern)

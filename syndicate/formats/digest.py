@@ -6,25 +6,26 @@ The mail channel fills them while it joins the message; `holes_filled` does so f
 
 import re
 import textwrap
-import tomllib
 from binascii import b2a_qp
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from syndicate.domain.article import Article
+from syndicate.domain.audience import Rhythm
 from syndicate.domain.feed import Site
+from syndicate.domain.look import Sponsor
 from syndicate.domain.newsletter import Newsletter, subject_line
 from syndicate.errors import ConfigError
-from syndicate.formats.dates import clock_time, day_month, long_date, reading_language, short_date
+from syndicate.formats.dates import clock_time, day_month, long_date, short_date
 from syndicate.formats.template import PAGE, WORDS, css_inliner, folders_of, open_templates
+from syndicate.formats.template_words import words_of
 from syndicate.formats.wording import Image, web_address, wording
 
-HOLES = frozenset({"unsubscribe_url"})
+HOLES = frozenset({"preferences_url", "unsubscribe_url", "view_url"})
 # Gmail cuts a mail at about 102 kB of HTML, and what is cut away is the end, where the link to leave stands. Both are
 # bytes of the HTML part as it is sent (quoted-printable), 1 kB = 1,000 bytes.
 LARGE = 70_000
@@ -50,6 +51,22 @@ class DigestView:
     intro: str = ""
     left_out_count: int = 0
     brief: int = 0  # of the last stories only the headline is shown in the HTML part, for want of room
+    language: str = ""  # of the mail's own words; "": the newsletter's
+    zone: str = ""  # of dates and hours; "": the newsletter's
+    updated: frozenset[str] = frozenset()  # articles that its readers have got as they were before
+    repeated: frozenset[str] = frozenset()  # articles that were sent before
+    rhythm: Rhythm = Rhythm.EACH
+    is_whole: bool = True  # False: for some readers alone, and "in your browser" leads to their own
+
+    @property
+    def reading(self) -> str:
+        """The language of the mail's own words, of those that we have."""
+        return self.site.phrases.language_for(self.language or self.newsletter.language)
+
+    @property
+    def clock(self) -> str:
+        """The zone of its dates and hours."""
+        return self.zone or self.newsletter.timezone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +112,8 @@ class Story:
     note: str  # the newsroom's words on a correction
     corrected: str  # the day of it; "" where there is no note
     brief: bool  # only its headline
+    mark: str  # that its readers have got it before; "" for what is new to them
+    language: str  # of its own words, where they are others than the mail's; else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +135,13 @@ def render(view: DigestView, templates: Sequence[Path]) -> Rendered:
     folders = folders_of(view.newsletter.template, templates)
     if not folders:
         raise ConfigError(f"there is no digest template called {view.newsletter.template!r}")
-    language = reading_language(view.newsletter.language)
-    words = _words(folders)[language]
+    language = view.reading
+    words = words_of(folders, view.site.phrases, language)
     brief_from = len(view.stories) - view.brief
     stories = tuple(
-        _story(article, view, language, brief=place >= brief_from) for place, article in enumerate(view.stories)
+        _story(article, view, words, brief=place >= brief_from) for place, article in enumerate(view.stories)
     )
-    date = long_date(view.date, zone=view.newsletter.timezone, language=language)
+    date = long_date(view.date, zone=view.clock, language=language)
     subject = subject_line(view.newsletter, lead=stories[0].title if stories else words["nothing_new"], date=date)
     preheader = _preheader(stories, words, view, date)
     facts: Mapping[str, object] = {
@@ -131,7 +150,9 @@ def render(view: DigestView, templates: Sequence[Path]) -> Rendered:
         "sections": _sections(stories[1:]),
         "words": words,
         "look": view.newsletter.look,
-        "sponsor": view.newsletter.sponsor,
+        "sponsor": _sponsor(view),
+        "is_weekly": view.rhythm is Rhythm.WEEKLY,
+        "edition_url": view.edition_url if view.is_whole else "",
         "subject": subject,
         "preheader": preheader,
         "date": date,
@@ -184,8 +205,12 @@ def _fill(folders: tuple[Path, ...], name: str, mark: str, facts: Mapping[str, o
         opened.append(what)
         return f"{mark}-{what}-"
 
+    def browser_url() -> str:
+        """Where the mail is read in a browser: everybody's page, or each reader's own."""
+        return str(facts["edition_url"]) or hole("view_url")
+
     try:
-        filled = open_templates(folders).get_template(name).render(facts, hole=hole)
+        filled = open_templates(folders).get_template(name).render(facts, hole=hole, browser_url=browser_url)
     except TemplateNotFound as missing:
         raise ConfigError(f"{folders[0]}: the template's file {missing.name} is missing") from missing
     except TemplateError as flaw:
@@ -196,8 +221,9 @@ def _fill(folders: tuple[Path, ...], name: str, mark: str, facts: Mapping[str, o
     return filled
 
 
-def _story(article: Article, view: DigestView, language: str, *, brief: bool) -> Story:
-    told = wording(article, view.site)
+def _story(article: Article, view: DigestView, words: Mapping[str, str], *, brief: bool) -> Story:
+    told, language = wording(article, view.site), view.reading
+    mark = "updated_since" if article.id in view.updated else "sent_before" if article.id in view.repeated else ""
     content = article.content
     path = content.sections[0].split("/") if content.sections else []
     note = told.note if told.state == "corrected" else ""  # a withdrawal's stands in the summary
@@ -214,9 +240,18 @@ def _story(article: Article, view: DigestView, language: str, *, brief: bool) ->
         when=_when(told.published, view, language),
         picture=_picture(told.image, told.title),
         note=note,
-        corrected=short_date(at, zone=view.newsletter.timezone, language=language) if note else "",
+        corrected=short_date(at, zone=view.clock, language=language) if note else "",
         brief=brief,
+        mark=words[mark] if mark else "",
+        language=told.language if told.language.split("-")[0] != language.split("-")[0] else "",
     )
+
+
+def _sponsor(view: DigestView) -> Sponsor | None:
+    """By the newsletter's own calendar, so that all readers of an edition see the same."""
+    sponsor = view.newsletter.sponsor
+    day = view.date.astimezone(ZoneInfo(view.newsletter.timezone)).date()
+    return sponsor if sponsor and sponsor.pays_on(day) else None
 
 
 def _sections(stories: Sequence[Story]) -> tuple[Section, ...]:
@@ -230,7 +265,7 @@ def _sections(stories: Sequence[Story]) -> tuple[Section, ...]:
 
 def _when(at: datetime, view: DigestView, language: str) -> str:
     """The clock alone for a story of the edition's own day, else with the day."""
-    zone = view.newsletter.timezone
+    zone = view.clock
     clock = clock_time(at, zone=zone, language=language)
     same_day = at.astimezone(ZoneInfo(zone)).date() == view.date.astimezone(ZoneInfo(zone)).date()
     return clock if same_day else f"{day_month(at, zone=zone, language=language)}, {clock}"
@@ -255,17 +290,3 @@ def _preheader(stories: tuple[Story, ...], words: Mapping[str, str], view: Diges
             break
         line = " · ".join(filter(None, (line, more)))
     return textwrap.shorten(line, longest, placeholder=" …")
-
-
-@lru_cache
-def _words(folders: tuple[Path, ...]) -> Mapping[str, Mapping[str, str]]:
-    """The words by language; a template's own ones come before those that all have in common."""
-    words: dict[str, dict[str, str]] = {"id": {}, "en": {}}
-    for file in (folder / "words.toml" for folder in reversed(folders)):
-        try:
-            own = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-        except ValueError as flaw:
-            raise ConfigError(f"{file}: {flaw}") from flaw
-        for language in words:
-            words[language] |= own.get(language, {})
-    return words

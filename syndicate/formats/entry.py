@@ -16,7 +16,7 @@ from lxml import etree
 
 from syndicate.domain.article import Article
 from syndicate.domain.feed import Feed, Site, Tombstone
-from syndicate.formats.dates import reading_language, rfc822, rfc3339, whole_second
+from syndicate.formats.dates import rfc822, rfc3339, whole_second
 from syndicate.formats.prefixes import (
     ARCHIVE_PREFIXES,
     AT,
@@ -107,7 +107,7 @@ class FeedExtras(BaseExtension):  # type: ignore[misc]  # feedgen has no types
         for one in self.gone:
             node = etree.SubElement(parent, f"{{{AT}}}deleted-entry", ref=one.ref, when=rfc3339(one.when))
             comment = _text(node, f"{{{AT}}}comment", tombstone_comment(one, self.site))
-            comment.set(_XML_LANG, reading_language(one.language))
+            comment.set(_XML_LANG, self.site.phrases.language_for(one.language))
 
 
 def article_entry(article: Article, site: Site) -> Entry:

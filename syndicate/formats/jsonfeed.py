@@ -7,8 +7,7 @@ from datetime import datetime
 from syndicate.domain.article import Article
 from syndicate.domain.feed import Feed, Site, Tombstone
 from syndicate.formats.dates import rfc3339
-from syndicate.formats.pack import digest_of
-from syndicate.formats.wording import WORDS, Wording, language_tag, tombstone_comment, unlike_markup, wording
+from syndicate.formats.wording import Wording, language_tag, tombstone_comment, unlike_markup, wording
 
 VERSION = "https://jsonfeed.org/version/1.1"
 _ABOUT = "deleted: stories that were withdrawn and whose notice has left this feed (RFC 6721)"
@@ -19,7 +18,7 @@ class JsonFeed:
 
     name = "json"
     media_type = "application/feed+json"
-    flavour = f"json-3-{digest_of(WORDS)}"
+    flavour = "json-3"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One object of `items`."""

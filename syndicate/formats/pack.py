@@ -84,11 +84,11 @@ def digest_of(*shaping: object) -> str:
 
 
 def kept_flavour(kind: Format, site: Site) -> str:
-    """Under which name a fragment may be kept: its flavour, and the parts of the site that stand inside it.
+    """Under which name a fragment may be kept: its flavour, and what of the site and its words stands inside it.
 
     After a change of the public address, fragments with the old one must not be served.
     """
-    return f"{kind.flavour}-{digest_of(site.public_url, site.timezone)}"
+    return f"{kind.flavour}-{digest_of(site.public_url, site.timezone, site.phrases.fingerprint('feed'))}"
 
 
 def _with_holes(part: bytes) -> tuple[Piece | int, ...]:

@@ -7,7 +7,6 @@ from syndicate.domain.article import Article
 from syndicate.domain.feed import Feed, Site, Tombstone
 from syndicate.formats.pack import digest_of
 from syndicate.formats.prefixes import RSS_PREFIXES
-from syndicate.formats.wording import WORDS
 
 _TAIL = b"</channel></rss>"
 
@@ -17,7 +16,7 @@ class Rss:
 
     name = "rss"
     media_type = "application/rss+xml; charset=utf-8"
-    flavour = f"rss-3-{digest_of(WORDS, RSS_PREFIXES)}"
+    flavour = f"rss-3-{digest_of(RSS_PREFIXES)}"
 
     def fragment(self, article: Article, site: Site) -> bytes:
         """One `item`."""

@@ -10,20 +10,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from syndicate.domain.article import Article, ArticleState, Content, Picture
 from syndicate.domain.feed import Site, Tombstone
 from syndicate.domain.markup import excerpt, legal, plain_text
-from syndicate.formats.dates import reading_language, short_date, whole_second
+from syndicate.domain.phrases import Phrase
+from syndicate.formats.dates import short_date, whole_second
 
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "id": {
-        "withdrawn_title": "[DITARIK] {title}",
-        "withdrawn": "Artikel ini ditarik oleh redaksi pada {date}.",
-        "note": "Catatan redaksi, {date}:",
-    },
-    "en": {
-        "withdrawn_title": "[WITHDRAWN] {title}",
-        "withdrawn": "This article was withdrawn by the newsroom on {date}.",
-        "note": "Editor’s note, {date}:",
-    },
-}
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 # RFC 3986 §2.2 and §2.3: what may stand unquoted in a path, query or fragment, besides letters and digits.
 # What nearly every address is, and what `web_address` leaves as it is: not taken apart, which costs 25 times as much.
@@ -176,7 +165,7 @@ def _modified(article: Article) -> datetime:
 
 
 def _withdrawn(article: Article, site: Site) -> Wording:
-    words = WORDS[reading_language(article.content.language)]
+    words = _words(site, article.content.language)
     notice = _notice(article.changed_at, article.note, language=article.content.language, site=site)
     return Wording(
         title=words["withdrawn_title"].format(title=article.content.title),
@@ -194,7 +183,7 @@ def _withdrawn(article: Article, site: Site) -> Wording:
 
 
 def _note(article: Article, site: Site) -> str:
-    words = WORDS[reading_language(article.content.language)]
+    words = _words(site, article.content.language)
     at = article.loud_at or article.changed_at
     label = words["note"].format(date=_date(at, language=article.content.language, site=site))
     return f"<p><strong>{label}</strong> {escape(article.note, quote=False)}</p>"
@@ -202,11 +191,15 @@ def _note(article: Article, site: Site) -> str:
 
 def _notice(withdrawn_at: datetime, note: str, *, language: str, site: Site) -> str:
     date = _date(withdrawn_at, language=language, site=site)
-    return " ".join(filter(None, (WORDS[reading_language(language)]["withdrawn"].format(date=date), note)))
+    return " ".join(filter(None, (_words(site, language)["withdrawn"].format(date=date), note)))
+
+
+def _words(site: Site, language: str) -> Mapping[str, Phrase]:
+    return site.phrases.words(site.phrases.language_for(language), "feed")
 
 
 def _date(at: datetime, *, language: str, site: Site) -> str:
-    return short_date(at, zone=site.timezone, language=reading_language(language))
+    return short_date(at, zone=site.timezone, language=site.phrases.language_for(language))
 
 
 def _host(url: str) -> str:

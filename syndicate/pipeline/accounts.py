@@ -37,11 +37,17 @@ _MEMORY, _PASSES, _LANES = 19456, 2, 1  # KiB; the least that OWASP's Password S
 _HASHER = PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY, parallelism=_LANES)  # argon2id, RFC 9106
 # What is compared for a name that nobody has: as much work as a real one, and no password fits it.
 NOBODYS = f"$argon2id$v=19$m={_MEMORY},t={_PASSES},p={_LANES}${'A' * 22}${'A' * 43}"
+_SUBNETTED = 6  # the version of IP in which one customer has many networks: RFC 6177 §2 gives a site up to a /48
 _AT_ONCE = 2  # 19 MiB and 20 ms of a core each
 _UNDER_WAY = 16  # who comes when so many are being let in is told to come back
 FROM_THERE = Limit(name="there", burst=20, every=timedelta(seconds=30))
+FROM_AROUND = Limit(name="around", burst=80, every=timedelta(seconds=8))  # an IPv6 /48: whoever has it has all its /64s
 OF_ACCOUNT_THERE = Limit(name="account-there", burst=5, every=timedelta(minutes=1))
-OF_ACCOUNT = Limit(name="account", burst=60, every=timedelta(minutes=1))  # so many that no one place locks a person out
+OF_ACCOUNT_AROUND = Limit(name="account-around", burst=20, every=timedelta(minutes=1))
+# From all networks that the account never came from, together: who spends it locks out strangers only. Anybody can.
+OF_ACCOUNT = Limit(name="account", burst=60, every=timedelta(minutes=1))
+OF_ACCOUNT_AT_HOME = Limit(name="account-home", burst=60, every=timedelta(minutes=1))  # from each that it came from
+HOME_FOR = timedelta(days=90)  # after its last sign-in a network is an account's home
 COME_BACK = OF_ACCOUNT_THERE.every  # after which one more try is free, whichever limit it was
 log = structlog.get_logger()
 
@@ -101,14 +107,20 @@ class Porter:
         return shown if fits else NotSignedIn.WRONG
 
     async def _may_try(self, attempt: Attempt, *, now: datetime) -> bool:
-        there, name = one_line(attempt.client), attempt.name
-        wanted = [
-            (f"sign-in:{self._digest(there)}", FROM_THERE),
-            (f"sign-in:{self._digest(f'{name} {there}')}", OF_ACCOUNT_THERE),
-            (f"sign-in:{self._digest(name)}", OF_ACCOUNT),
-        ]
+        """At home nobody elsewhere spends what the account has: it is never locked out of where it works."""
+        name, client = attempt.name, attempt.client
+        there, around = one_line(client), kept_network(client)
         async with self._db.write() as connection:
-            return await rates.take(connection, wanted, now=now) is None
+            home = bool(NAME.fullmatch(name)) and await accounts.came_from(
+                connection, name, around, since=now - HOME_FOR
+            )
+            wanted = [(there, FROM_THERE)]
+            wanted += [(around, FROM_AROUND)] if client.version == _SUBNETTED else []
+            wanted += [(f"{name} {there}", OF_ACCOUNT_THERE)]
+            wanted += [(f"{name} {around}", OF_ACCOUNT_AROUND)] if client.version == _SUBNETTED and not home else []
+            wanted += [(f"{name} {around}", OF_ACCOUNT_AT_HOME) if home else (name, OF_ACCOUNT)]
+            keys = [(f"sign-in:{self._digest(what)}", limit) for what, limit in wanted]
+            return await rates.take(connection, keys, now=now) is None
 
 
 async def account_of(db: Database, cookie: str, *, now: datetime) -> Account | None:

@@ -1,11 +1,11 @@
-"""Request → mail → the reader's own word → subscription.
+"""Request → mail → the reader's own word → subscription, or another address for one who reads already.
 
 What stands in the mail comes from the configuration alone. It is marked before the wire, and what a crash left marked
 is not sent again. Its link shows a page; only a button there begins or ends anything, since scanners follow links.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 
@@ -14,17 +14,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.channels.mail.message import Addressee, compile_variant
 from syndicate.domain.audience import Subscriber
-from syndicate.domain.consent import ConsentText, Said, evidence
+from syndicate.domain.consent import ConsentText, Matter, Said, evidence
 from syndicate.domain.delivery import Outcome, OutcomeKind, Standing, State, advance
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.retry import next_mail
+from syndicate.domain.suppression import opens_to_reader
 from syndicate.domain.token import Purpose, Token, make_token, name_number, read_token, sign_up_name
 from syndicate.formats.confirmation import ConfirmationView, render_confirmation
+from syndicate.pipeline.lift import lift_by_reader, note_lifts
+from syndicate.pipeline.moving import move
 from syndicate.pipeline.postroom import Postroom
 from syndicate.pipeline.signup import LIFE, Entrance
 from syndicate.ports import Letterhead, Mail
-from syndicate.store import audience, consents, fence, rates, sign_ups
+from syndicate.store import audience, consents, fence, sign_ups
 from syndicate.store.db import Database
+from syndicate.store.fence import Departure
 from syndicate.store.sign_ups import SignUp
 
 _WHILE_HELD = timedelta(minutes=1)
@@ -38,6 +42,8 @@ class Pending:
 
     newsletters: tuple[Newsletter, ...]  # those asked for that are in the configuration still
     answer: Said | None  # what the reader said before
+    moves: bool = False  # it asks whether their mail is to come to this address
+    reader: Subscriber | None = None  # whose word it is, once it was yes
 
 
 async def send_confirmation(db: Database, way_in: Entrance, number: int) -> datetime | None:
@@ -49,7 +55,6 @@ async def send_confirmation(db: Database, way_in: Entrance, number: int) -> date
     async with db.write() as connection:
         now = room.clock.now()
         await sign_ups.forget(connection, before=now - LIFE)
-        await rates.forget(connection, now=now)
         if await fence.held(connection):
             return now + _WHILE_HELD
         sign_up = await sign_ups.get(connection, number, lock=True)
@@ -71,9 +76,10 @@ def write_confirmation(way_in: Entrance, sign_up: SignUp) -> Mail:
         site=room.site,
         newsletter=newsletter,
         titles=tuple(one.title for one in _known(room, sign_up)),
-        link=f"{room.site.public_url}/c/{_token(room, sign_up)}",
+        link="" if sign_up.matter is Matter.NOTICE else f"{room.site.public_url}/c/{_token(room, sign_up)}",
         until=sign_up.asked_at + LIFE,
         language=sign_up.language,
+        matter=sign_up.matter,
     )
     words = render_confirmation(view, way_in.templates)
     variant = compile_variant(
@@ -122,21 +128,40 @@ async def take_word(db: Database, way_in: Entrance, text: str, word: Word, *, no
 
     Returns what the link led to before: its `answer` is None where this word was the first.
     """
+    lifted: Departure | None = None
     async with db.write() as connection:
         sign_up = await _find(connection, way_in.room, text, now=now, lock=True)
         if sign_up is None:
             return None
         pending = _pending(way_in.room, sign_up)
         if pending.answer is None:
-            names = [one.name for one in pending.newsletters]
-            await sign_ups.set_answer(connection, sign_up.id, word.said)
             if word.said is Said.CONFIRMED:
-                await _subscribe(connection, way_in.room, sign_up, names, now=now)
-            said = evidence(word.said, names, origin="link", client=word.client, text=word.shown, now=now)
-            await consents.add(connection, sign_up.digest, said)
+                said = evidence(word.said, [""], origin="link", client=word.client, text=word.shown, now=now)
+                lifted = await lift_by_reader(connection, sign_up.digest, said)
+            if not await _take(connection, way_in.room, sign_up, word, now=now):
+                return None
+            if word.said is Said.CONFIRMED:
+                pending = replace(pending, reader=await audience.by_digest(connection, sign_up.digest))
+    if lifted is not None:
+        await note_lifts(way_in.journal, lifted)
     if pending.answer is None:
-        log.info("sign_up.answered", sign_up=sign_up.id, answer=word.said.value)
+        log.info("sign_up.answered", sign_up=sign_up.id, answer=word.said.value, lifted=lifted is not None)
     return pending
+
+
+async def _take(connection: AsyncConnection, room: Postroom, sign_up: SignUp, word: Word, *, now: datetime) -> bool:
+    """Does what the first word asks for. False: it came too late, and nothing can follow from it."""
+    names = [one.name for one in _known(room, sign_up)]
+    if word.said is Said.CONFIRMED and sign_up.matter is Matter.MOVE:
+        if not await move(connection, sign_up, client=word.client, shown=word.shown, now=now):
+            return False
+    else:
+        if word.said is Said.CONFIRMED:
+            await _subscribe(connection, room, sign_up, names, now=now)
+        said = evidence(word.said, names, origin="link", client=word.client, text=word.shown, now=now)
+        await consents.add(connection, sign_up.digest, said)
+    await sign_ups.set_answer(connection, sign_up.id, word.said)
+    return True
 
 
 async def _mark(connection: AsyncConnection, room: Postroom, sign_up: SignUp) -> Standing | None:
@@ -160,9 +185,13 @@ async def _against(connection: AsyncConnection, room: Postroom, sign_up: SignUp)
     """What came up since somebody asked."""
     if not _known(room, sign_up):
         return Outcome(kind=OutcomeKind.REFUSED, code="newsletter", text="it is no longer in the configuration")
-    if await audience.suppression(connection, sign_up.digest):
-        return Outcome(kind=OutcomeKind.REFUSED, code="suppressed")
-    return None
+    return Outcome(kind=OutcomeKind.REFUSED, code="suppressed") if await _is_closed(connection, sign_up) else None
+
+
+async def _is_closed(connection: AsyncConnection, sign_up: SignUp) -> bool:
+    """True for an address that isn't written to and that its reader's word doesn't open."""
+    held = await audience.suppression(connection, sign_up.digest)
+    return held is not None and not (sign_up.matter is Matter.JOIN and opens_to_reader(held[0]))
 
 
 async def _settle(db: Database, room: Postroom, sign_up: SignUp, marked: Standing, outcome: Outcome) -> datetime | None:
@@ -190,9 +219,9 @@ async def _find(
     sign_up = await sign_ups.get(connection, token.subscriber, lock=lock)
     if sign_up is None or name_number(sign_up.digest) != token.newsletter or sign_up.asked_at + LIFE <= now:
         return None
-    if not _known(room, sign_up) or await audience.suppression(connection, sign_up.digest):
+    if sign_up.matter is Matter.NOTICE or not _known(room, sign_up):
         return None
-    return sign_up
+    return None if await _is_closed(connection, sign_up) else sign_up
 
 
 async def _subscribe(
@@ -221,4 +250,5 @@ def _first(room: Postroom, sign_up: SignUp) -> Newsletter:
 
 
 def _pending(room: Postroom, sign_up: SignUp) -> Pending:
-    return Pending(newsletters=tuple(_known(room, sign_up)), answer=sign_up.answer)
+    moves = sign_up.matter is Matter.MOVE
+    return Pending(newsletters=tuple(_known(room, sign_up)), answer=sign_up.answer, moves=moves)

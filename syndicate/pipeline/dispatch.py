@@ -9,7 +9,7 @@ again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -22,14 +22,16 @@ from syndicate.channels.mail.message import Variant
 from syndicate.domain.delivery import Outcome, OutcomeKind, Standing, advance
 from syndicate.domain.edition import Books, Edition, EditionState
 from syndicate.domain.retry import next_mail
+from syndicate.domain.variant import WHOLE
 from syndicate.errors import StoreTrouble
-from syndicate.pipeline.compose import VARIANT
+from syndicate.pipeline.gate import Gate
 from syndicate.pipeline.group_commit import GroupCommit
 from syndicate.pipeline.postroom import Letter, Postroom, hand_over, open_letter, write_mail
-from syndicate.ports import Copy, Mail, Mailer
+from syndicate.ports import BulkMailer, Copy, Mail, Mailer
 from syndicate.store import editions, fence, jobs, ledger
 from syndicate.store.db import Database, may_pass
 from syndicate.store.ledger import Claimed, Settled
+from syndicate.store.pace import DomainHold
 
 CHUNK = 250  # deliveries claimed at once, or as many as one call of the channel takes
 _AT_A_TIME = 100  # mails written before others have their turn: 2 ms
@@ -66,6 +68,7 @@ class Notes:
 
     settled: list[Settled] = field(default_factory=list)
     withheld: list[int] = field(default_factory=list)  # a fresh unsubscribe kept them off the wire
+    holds: list[DomainHold] = field(default_factory=list)  # of domains that refuse what we are
     taken: bool = False
 
 
@@ -112,6 +115,7 @@ class Dispatcher:
     def __init__(self, db: Database, room: Postroom) -> None:
         self._db, self._room = db, room
         self._commits: GroupCommit[Part | Notes, Marked] = GroupCommit(self._commit)
+        self._gate = Gate(room)
         self._fence = 0
         self._in_flight: set[int] = set()  # between mark and outcome
         self._draining = False
@@ -127,23 +131,29 @@ class Dispatcher:
         It goes once through the range: what the mark gives back is taken up by the next run, or we might turn for ever.
         """
         report = DispatchReport(edition_id=edition_id)
+        span = {"edition_id": edition_id, "first": first, "last": last}
         async with self._db.read() as connection:
             edition = await editions.get(connection, edition_id)
-            rendering = await editions.rendering(connection, edition_id, VARIANT)
-        if edition is None or rendering is None or edition.state is not EditionState.FROZEN:
+            left, again_at = await ledger.open_left(connection, **span)
+            await self._gate.look(connection)
+        if edition is None or edition.state is not EditionState.FROZEN:
+            return report
+        if again_at is None or again_at > self._room.clock.now():  # as most batches are after a restart
+            report.finished, report.again_at = left == 0, again_at
             return report
         newsletter = self._room.newsletters.get(edition.newsletter)
         if newsletter is None:
             await self._hold_without_newsletter(edition)
             return report
-        letter = open_letter(self._room, edition, rendering)
+        letters: Mapping[int, Letter] = {}
         chunk = max(CHUNK, self._room.mailers[newsletter.channel].per_call)
-        span = {"edition_id": edition_id, "first": first, "last": last}
         await self._doubt_orphans(edition_id, first, last)
         begin = first
-        while begin <= last and not self._draining and (claimed := await self._claim(edition_id, begin, last, chunk)):
-            await self._send_claimed(letter, claimed, report)
-            begin = claimed[-1].id + 1
+        while begin <= last and not self._draining:
+            claimed, begin = await self._claim(edition, newsletter.channel, begin, last, chunk)
+            if claimed:
+                letters = await self._open_letters(edition, letters, {one.variant for one in claimed})
+                await self._send_claimed(letters, claimed, report)
         async with self._db.read() as connection:
             left, report.again_at = await ledger.open_left(connection, **span)
             report.finished = left == 0
@@ -169,42 +179,65 @@ class Dispatcher:
             marked = await ledger.marked_by(connection, edition_id=edition_id, first=first, last=last, owner=owner)
             await ledger.doubt(connection, marked - self._in_flight, owner=owner, now=self._room.clock.now())
 
-    async def _claim(self, edition_id: int, first: int, last: int, limit: int) -> list[Claimed]:
+    async def _claim(
+        self, edition: Edition, channel: str, first: int, last: int, limit: int
+    ) -> tuple[Sequence[Claimed], int]:
+        """Who of the next ones may be sent to now, and where to go on."""
         async with self._db.write() as connection:
-            return await ledger.claim(
+            claimed = await ledger.claim(
                 connection,
-                edition_id=edition_id,
+                edition_id=edition.id,
                 first=first,
                 last=last,
                 owner=self._room.owner,
                 limit=limit,
                 now=self._room.clock.now(),
             )
+            going = await self._gate.let_through(connection, edition, channel, claimed)
+        return going, claimed[-1].id + 1 if claimed else last + 1
 
-    async def _send_claimed(self, letter: Letter, claimed: Sequence[Claimed], report: DispatchReport) -> None:
+    async def _open_letters(
+        self, edition: Edition, opened: Mapping[int, Letter], numbers: Collection[int]
+    ) -> Mapping[int, Letter]:
+        """The letters of these variants; those that are open already are kept, others are let go."""
+        missing = set(numbers) - opened.keys()
+        async with self._db.read() as connection:
+            found = await editions.renderings(connection, edition.id, missing) if missing else {}
+        if missing - found.keys():
+            raise LookupError(f"edition {edition.id} was frozen without its variants {sorted(missing - found.keys())}")
+        new = {number: open_letter(self._room, edition, rendering) for number, rendering in found.items()}
+        return {number: letter for number, letter in {**opened, **new}.items() if number in numbers}
+
+    async def _send_claimed(
+        self, letters: Mapping[int, Letter], claimed: Sequence[Claimed], report: DispatchReport
+    ) -> None:
         """Spreads the claimed deliveries over the channel's connections, `per_call` at a time."""
-        mailer = self._room.mailers[letter.newsletter.channel]
-        size = mailer.per_call
-        parts = [claimed[i : i + size] for i in range(0, len(claimed), size)]
+        mailer = self._room.mailers[next(iter(letters.values())).newsletter.channel]
         numbers = [one.id for one in claimed]
         try:
-            await _all(self._send_part(mailer, letter, part, report) for part in parts)
+            parts = _parts(claimed, mailer)
+            await _all(self._send_part(mailer, letters, part, report) for part in parts)
         finally:
             await self._keep(lambda c: ledger.release(c, numbers, owner=self._room.owner), deliveries=len(numbers))
 
-    async def _send_part(self, mailer: Mailer, letter: Letter, part: Sequence[Claimed], report: DispatchReport) -> None:
+    async def _send_part(
+        self, mailer: Mailer, letters: Mapping[int, Letter], part: Sequence[Claimed], report: DispatchReport
+    ) -> None:
         """Mark, wire, outcome, for what fits into one call of the channel.
 
         The connection is free for the next part before the outcomes are committed, but not before they wait for it.
         """
-        ids = frozenset(one.id for one in part)
+        ids, letter = frozenset[int](), letters[part[0].variant]
         noted: list[asyncio.Future[Marked]] = []
         try:
             async with self._connections[letter.newsletter.channel]:
-                if self._draining:
+                channel = letter.newsletter.channel
+                part = [one for one in part if not self._gate.is_shut(channel, one.subscriber.address)]
+                if self._draining or not part:
                     return
-                written = await self._write(letter, part)
+                written = await self._write(letters, part)
                 marked_at = self._room.clock.now()
+                ids = frozenset(one.id for one in part)
                 self._in_flight |= ids
                 marked = await self._commits.join(Part(ids=tuple(sorted(ids))))
                 going = {one.id: one for one in part if one.id in marked.ids}
@@ -244,16 +277,19 @@ class Dispatcher:
             for number in list(silent):
                 note(number, _INTERRUPTED)
 
-    async def _write(self, letter: Letter, part: Sequence[Claimed]) -> Mapping[int, Mail | Copy | Unwritable]:
+    async def _write(
+        self, letters: Mapping[int, Letter], part: Sequence[Claimed]
+    ) -> Mapping[int, Mail | Copy | Unwritable]:
         """The mails of a part, by delivery. Signing takes so long that the event loop goes on meanwhile, in a thread.
 
         Where nothing is signed a thread costs more than it saves; many are written some at a time.
         """
 
         def write(some: Sequence[Claimed]) -> Mapping[int, Mail | Copy | Unwritable]:
-            return {one.id: self._written(letter, one) for one in some}
+            return {one.id: self._written(letters[one.variant], one) for one in some}
 
-        if isinstance(letter.variant, Variant) and letter.variant.seal is not None:
+        variant = letters[part[0].variant].variant
+        if isinstance(variant, Variant) and variant.seal is not None:
             return await asyncio.to_thread(write, part)
         written = dict(write(part[:_AT_A_TIME]))
         for start in range(_AT_A_TIME, len(part), _AT_A_TIME):
@@ -281,6 +317,9 @@ class Dispatcher:
         after = self._after(call, one, outcome)
         call.report.count(after.state.value)
         call.notes.settled.append(Settled(id=one.id, standing=after))
+        letter = call.letter
+        if hold := self._gate.count(letter.edition, letter.newsletter.channel, one.subscriber.address, outcome):
+            call.notes.holds.append(hold)
 
     def _after(self, call: Call, one: Claimed, outcome: Outcome) -> Standing:
         """Who gets the same "not now" comes back at the same time, so that they share a call again."""
@@ -317,6 +356,7 @@ class Dispatcher:
             one.taken = True
         settled = [standing for one in notes for standing in one.settled]
         withheld = [number for one in notes for number in one.withheld]
+        holds = [hold for one in notes for hold in one.holds]
 
         async def write(connection: AsyncConnection) -> set[int]:
             owner, now = self._room.owner, self._room.clock.now()
@@ -324,6 +364,7 @@ class Dispatcher:
                 await ledger.settle(connection, settled, owner=owner, now=now)
             if withheld:
                 await ledger.withhold(connection, withheld, owner=owner, now=now)
+            await self._gate.write(connection, holds)
             if not parts:
                 return set()
             self._fence = await fence.raise_by_one(connection, self._room.install, least=self._fence + 1)
@@ -332,6 +373,7 @@ class Dispatcher:
         marked, hindrance = await self._keep(
             write, then=self._raise_disk if parts else _nothing, deliveries=len(settled) + len(withheld)
         )
+        self._gate.written(holds)
         done: dict[Part | Notes, Marked] = dict.fromkeys(waiting, _NOTHING_MARKED)
         for part in parts:
             done[part] = Marked(ids=frozenset(marked.intersection(part.ids)), hindrance=hindrance)
@@ -369,6 +411,16 @@ class Dispatcher:
                 await asyncio.sleep(_PATIENT)
 
 
+def _parts(claimed: Sequence[Claimed], mailer: Mailer) -> Iterator[Sequence[Claimed]]:
+    """What goes into one call each. A provider who writes the mails is told one variant at a time."""
+    groups: dict[int, list[Claimed]] = {}
+    for one in claimed:
+        groups.setdefault(one.variant if isinstance(mailer, BulkMailer) else WHOLE, []).append(one)
+    for group in groups.values():
+        for start in range(0, len(group), mailer.per_call):
+            yield group[start : start + mailer.per_call]
+
+
 async def _all(work: Iterable[Awaitable[object]]) -> None:
     """Lets each come to its end, then raises the first trouble: none is cut off in the middle of the wire."""
     for result in await asyncio.gather(*work, return_exceptions=True):
@@ -388,4 +440,7 @@ async def close_edition(db: Database, edition_id: int, *, now: datetime) -> Book
         await editions.put_books(connection, edition_id, books)
         frozen = (EditionState.FROZEN,)
         done = await editions.set_state(connection, edition_id, EditionState.DONE, came_from=frozen, done_at=now)
+        if done:  # what its refusals lead to for those who were refused, see `receipts.follow_refusals`
+            ref = {"edition": edition_id}
+            await jobs.add(connection, lane="work", kind="refusals", key=f"refusals:{edition_id}", ref=ref, now=now)
     return books if done else None

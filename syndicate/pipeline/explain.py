@@ -12,15 +12,16 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article
-from syndicate.domain.audience import SubscriptionState
+from syndicate.domain.audience import Rhythm, SubscriptionState
 from syndicate.domain.consent import Consent, Said
 from syndicate.domain.delivery import Exclusion, State
 from syndicate.domain.edition import Edition, EditionState, LeftOut
 from syndicate.domain.explanation import Answer, Explanation
-from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.newsletter import Newsletter, rhythms_of
 from syndicate.domain.receipt import Receipt
 from syndicate.errors import NotFound
 from syndicate.pipeline.compose import cut_name
+from syndicate.pipeline.explain_copy import is_in_copy, is_of_their_rhythm, keys_of_copies, tell_copy
 from syndicate.pipeline.trail import Trail, edition_name, tell_article
 from syndicate.pipeline.untold import Untold, tell_untold
 from syndicate.store import audience, consents, editions, fence, jobs, ledger, receipts
@@ -35,15 +36,24 @@ _CONSENT = {
     Said.CONFIRMED: "the reader said yes",
     Said.DENIED: "the owner of the address said it wasn't them",
     Said.ENDED: "the reader left",
+    Said.CHANGED: "the reader chose something else",
+    Said.MOVED: "the reader went to another address",
+    Said.ERASED: "the reader was erased",
 }
 _EXCLUDED = {
     Exclusion.UNSUBSCRIBED: "the subscription had ended before it was handed over",
     Exclusion.SUPPRESSED: "the address was one we must not write to",
     Exclusion.CANCELLED: "the edition was cancelled before it was handed over",
+    Exclusion.PAUSED: "the reader wanted nothing for a while",
+    Exclusion.NOTHING_FOR_THEM: "no story in it was of the topics that they chose",
+    Exclusion.ALREADY_SENT: "earlier editions had brought them all of it",
+    Exclusion.ENOUGH_TODAY: "they had had as much breaking news that day as a reader gets; the next edition tells it",
+    Exclusion.ERASED: "the reader was erased before it was handed over",
 }
 _LEFT_OUT = {
     LeftOut.MAX: "there were more stories than the newsletter takes",
     LeftOut.UNPRINTABLE: "its text can't be shown in a mail",
+    LeftOut.DESK: "a person of the newsroom took it out",
 }
 
 
@@ -83,6 +93,8 @@ async def explain_edition(db: Database, address: str, digest: str, name: str, *,
         _tell_reader(trail, reader, newsletter)
         found = await ledger.entries(connection, reader.id or 0, [edition.id])
         entry = found.get(edition.id)
+        keys = await keys_of_copies(connection, found.values())
+        tell_copy(trail, edition, keys.get(edition.id))
         reports = await receipts.of_deliveries(connection, [entry.id]) if entry else []
         await _tell_delivery(connection, trail, edition, reader, entry, reports)
     _tell_suppression(trail, reader)
@@ -109,19 +121,27 @@ async def explain_story(
         issues = [edition.id for edition, story in told if not story.left_out]
         entries = await ledger.entries(connection, reader.id or 0, issues) if issues else {}
         reports = await receipts.of_deliveries(connection, [one.id for one in entries.values()]) if entries else []
-        missing = set(names) - {edition.newsletter for edition, _ in told}
+        wanted = {name: _rhythm(reader, newsletters.get(name), name) for name in names}
+        missing = set(names) - {
+            edition.newsletter
+            for edition, _ in told
+            if edition.rhythm is wanted[edition.newsletter] or _is_sent(entries.get(edition.id))
+        }
         spans = await editions.spanning(connection, article_id, missing) if missing else []
+        keys = await keys_of_copies(connection, entries.values())
         for name in names:
             _tell_reader(trail, reader, name)
             for edition, story in (pair for pair in told if pair[0].newsletter == name):
                 _tell_edition(trail, edition)
-                if _is_told(trail, edition, story, article):
+                if _is_told(trail, edition, story, article) and is_in_copy(
+                    trail, edition, keys.get(edition.id), article_id
+                ):
                     entry = entries.get(edition.id)
                     back = [one for one in reports if entry is not None and one.delivery_id == entry.id]
                     await _tell_delivery(connection, trail, edition, reader, entry, back)
             if name in missing and name in newsletters:
-                passed = [one for one in spans if one.newsletter == name]
-                case = Untold(article=article, log=log, newsletter=newsletters[name], spans=passed)
+                passed = [one for one in spans if one.newsletter == name and one.rhythm is wanted[name]]
+                case = Untold(article=article, log=log, newsletter=newsletters[name], spans=passed, rhythm=wanted[name])
                 await tell_untold(connection, trail, case, may_get=reader.may_get(name), now=now)
             elif name in missing:
                 why = f"{name} isn't in the configuration any more; none of its editions told the story."
@@ -130,6 +150,16 @@ async def explain_story(
         trail.note("subscription.none", "They never subscribed to a newsletter.", Answer.NO)
     _tell_suppression(trail, reader)
     return trail.explanation()
+
+
+def _rhythm(reader: _Reader, newsletter: Newsletter | None, name: str) -> Rhythm:
+    """Which editions a reader gets: those they chose, or each where the newsletter has no such ones any more."""
+    held = reader.subscriptions.get(name)
+    return held.rhythm if held and newsletter and held.rhythm in rhythms_of(newsletter) else Rhythm.EACH
+
+
+def _is_sent(entry: Entry | None) -> bool:
+    return entry is not None and not entry.reason
 
 
 async def _read_reader(connection: AsyncConnection, address: str, digest: str) -> _Reader:
@@ -273,6 +303,8 @@ async def _tell_delivery(
 
 def _tell_no_candidate(trail: Trail, edition: Edition, held: Subscription | None) -> None:
     name = edition_name(edition)
+    if not is_of_their_rhythm(trail, edition, held):
+        return
     if held is not None and held.since > edition.created_at:
         said = f"Not due {name}: the subscription began at {trail.at(held.since)}, after the edition."
         trail.note("candidate.too_late", said, Answer.NO, edition=name, since=held.since)
@@ -308,4 +340,5 @@ def _delivery_words(trail: Trail, name: str, entry: Entry) -> tuple[str, Answer]
         case State.SENDING:
             return "It is being handed over right now.", Answer.NOT_YET
         case State.DUE | State.CLAIMED:
-            return "It is still to be handed over.", Answer.NOT_YET
+            own = f", from {trail.at(entry.not_before)} on, when their own hour comes" if entry.not_before else ""
+            return f"It is still to be handed over{own}.", Answer.NOT_YET

@@ -27,6 +27,7 @@ from syndicate.domain.article import (
     sort_time,
 )
 from syndicate.domain.change import ChangeKind, change_kind
+from syndicate.domain.desk import DeskWord, is_desk_s, taken_down, weigh
 from syndicate.domain.feed import Site
 from syndicate.domain.likeness import WINDOW
 from syndicate.domain.merge import are_apart, better_key, merged
@@ -44,8 +45,9 @@ from syndicate.domain.source import (
 )
 from syndicate.pipeline.likeness import Prints, find_likeness, foresee, heir_of, note_likeness, says_the_same
 from syndicate.pipeline.pictures import YOUNG, Album, Round, credited, still_lacking, with_pictures
+from syndicate.pipeline.record import ask_for_publishing, log_change, log_withdrawal
 from syndicate.ports import Source
-from syndicate.store import articles, changes, editions, files, jobs, likeness, sources
+from syndicate.store import articles, desk, files, likeness, sources
 from syndicate.store.db import Database
 from syndicate.store.sources import SourceState
 
@@ -89,6 +91,7 @@ class _Look:
     since: datetime | None = None  # of a channel that is new to us: what is older than the source here is no news
     taken: set[str] = field(default_factory=set)  # ids of articles that a story of this look is
     prints: Prints = field(default_factory=Prints)  # made ahead of the transaction
+    words: dict[str, DeskWord] = field(default_factory=dict)  # the desk's, on the stories of the transaction
 
 
 async def gather_source(
@@ -224,7 +227,8 @@ async def _with_prints(db: Database, look: _Look, chunk: Sequence[FoundArticle])
 async def _take_chunk(
     connection: AsyncConnection, look: _Look, chunk: Sequence[FoundArticle], report: GatherReport
 ) -> None:
-    ids, standing = await _known(connection, look, chunk)
+    ids, standing = await _known(connection, look, chunk, lock=True)
+    look.words.update(await desk.words(connection, standing))
     before = report.changed
     for story in chunk:
         taken = await _take_story(connection, look, story, _same(story, ids, standing, look), report)
@@ -235,18 +239,14 @@ async def _take_chunk(
 
 
 async def _known(
-    connection: AsyncConnection, look: _Look, chunk: Sequence[FoundArticle]
+    connection: AsyncConnection, look: _Look, chunk: Sequence[FoundArticle], *, lock: bool = False
 ) -> tuple[dict[str, str], dict[str, Article]]:
     """By all their names: which articles these stories may be, and how those stand."""
     names = [name for story in chunk for name in (story.key, *story.aliases)]
     ids = await articles.known(connection, look.config.name, names)
+    if lock:
+        await articles.lock(connection, set(ids.values()))
     return ids, await articles.by_ids(connection, set(ids.values()))
-
-
-async def ask_for_publishing(connection: AsyncConnection, *, now: datetime) -> None:
-    """The change log grew: feeds and endpoints have something to read on. In the same transaction as the change."""
-    for kind in ("publish", "notify"):
-        await jobs.add(connection, lane="work", kind=kind, key=kind, ref={}, now=now)
 
 
 def _same(story: FoundArticle, ids: dict[str, str], standing: dict[str, Article], look: _Look) -> Article | None:
@@ -313,8 +313,15 @@ async def _publish(connection: AsyncConnection, look: _Look, story: FoundArticle
 async def _revise(
     connection: AsyncConnection, look: _Look, story: FoundArticle, held: Article, report: GatherReport
 ) -> Article:
-    """A story we have: edited, back again, or just as it was."""
-    shown = _credited(merged(held.content, story.content), look)
+    """A story we have: edited, back again, or just as it was; as far as the desk's word lets the source say so."""
+    word = look.words.get(held.id)
+    shown = _credited(merged(word.shown if word else held.content, story.content), look)
+    if word is not None:
+        ruling = weigh(word, shown)
+        await _remember(connection, look, word, ruling.word)
+        if ruling.stays_withdrawn:
+            return held
+        shown = ruling.content
     digest, churn = await articles.held_hash(connection, held.id)
     new_digest = content_hash(shown)
     if held.state is ArticleState.WITHDRAWN:
@@ -341,6 +348,17 @@ async def _revise(
     return await _log(connection, held, kind, report)
 
 
+async def _remember(connection: AsyncConnection, look: _Look, before: DeskWord, word: DeskWord | None) -> None:
+    """What is left of the desk's word after a look."""
+    if word == before:
+        return
+    await desk.put_word(connection, before.article_id, word)
+    if word is None:
+        del look.words[before.article_id]
+    else:
+        look.words[before.article_id] = word
+
+
 def _credited(content: Content, look: _Look) -> Content:
     """By the operator's word on pictures without a name, once it is sure which channel's picture it is."""
     return credited(content, required=look.config.credit_required)
@@ -348,15 +366,20 @@ def _credited(content: Content, look: _Look) -> Content:
 
 async def _withdraw_gone(connection: AsyncConnection, look: _Look, gone: frozenset[str], report: GatherReport) -> None:
     """Stories the source itself says are no more."""
-    ids = await articles.known(connection, look.config.name, gone)
+    ids = set((await articles.known(connection, look.config.name, gone)).values())
+    await articles.lock(connection, ids)
+    said = await desk.words(connection, ids)
     away_ones = []
-    for article in (await articles.by_ids(connection, set(ids.values()))).values():
-        if article.state is ArticleState.PUBLISHED and article.source_key in gone:
-            away = replace(article, state=ArticleState.WITHDRAWN, changed_at=look.now, loud_at=look.now)
+    for article in (await articles.by_ids(connection, ids)).values():
+        word = said.get(article.id)
+        if article.source_key not in gone or is_desk_s(word, ArticleState.PUBLISHED):
+            continue
+        if article.state is ArticleState.PUBLISHED:
             report.withdrawn += 1
-            await _log(connection, away, ChangeKind.WITHDRAWN, report)
-            await editions.hold_those_with(connection, article.id, f"{article.content.title!r} was withdrawn meanwhile")
-            away_ones.append(away)
+            away_ones.append(await log_withdrawal(connection, article, note="", now=look.now))
+            report.ids.append(article.id)
+        elif word is not None and is_desk_s(word, ArticleState.WITHDRAWN):
+            await desk.put_word(connection, article.id, taken_down(word))
     for away in away_ones:
         await _announce_heir(connection, look, away, report)
     if report.withdrawn:
@@ -371,21 +394,9 @@ async def _announce_heir(connection: AsyncConnection, look: _Look, away: Article
 
 
 async def _log(connection: AsyncConnection, article: Article, kind: ChangeKind, report: GatherReport) -> Article:
-    """One row in the change log, and the article that points to it."""
-    seq = await changes.append(
-        connection,
-        article_id=article.id,
-        version=article.version,
-        kind=kind,
-        edit=article.edit,
-        baseline=not article.announced,
-        at=article.changed_at,
-        note=article.note,
-    )
-    logged = replace(article, seq=seq)
-    await articles.set_state(connection, logged)
+    """A change, and the story in the report."""
     report.ids.append(article.id)
-    return logged
+    return await log_change(connection, article, kind)
 
 
 async def _rename(connection: AsyncConnection, look: _Look, old: str, new: str) -> None:

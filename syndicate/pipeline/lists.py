@@ -18,14 +18,16 @@ from typing import TextIO
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syndicate.domain.account import Deed, Entry
 from syndicate.domain.audience import Subscriber, SubscriptionState
 from syndicate.domain.consent import Consent, Said
-from syndicate.domain.lists import Reading, Row, Standing, guarded, is_own_word, may_begin, read_row
+from syndicate.domain.lists import Reading, Row, Standing, guarded, is_own_word, may_begin, one_line, read_row
 from syndicate.pipeline.list_file import ListFile, Record
-from syndicate.store import fence, lists
+from syndicate.store import accounts, fence, lists
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
 
+_LONGEST_SUBJECT = 80  # characters, as the audit log has it
 _AT_ONCE = 500  # subscriptions in one transaction: some 50 ms on SQLite
 OUT = (
     *("address", "name", "language", "zone", "newsletter", "state", "since", "ended", "origin", "suppressed"),
@@ -67,6 +69,7 @@ class Order:
     language: str  # of rows that don't say
     timezone: str
     journal: Path
+    who: str  # as the audit log names them
     dry_run: bool = False
 
 
@@ -111,10 +114,31 @@ async def import_list(
 ) -> ListReport:
     """Takes a list over. `refuse` is told of every row that isn't done, `went` how many lines were read so far.
 
-    What was done before an interruption stays; once more from the beginning does the rest. A dry run reads all of it
-    and writes nothing; it can't know of an address that stands far away in the file a second time.
+    What was done before an interruption stays; once more from the beginning does the rest. The audit log tells of both.
+    A dry run reads all of it and writes nothing; it can't know of an address that stands far away in the file a second
+    time.
     """
     report = ListReport()
+    try:
+        await _read(db, file, order, report, now=now, refuse=refuse, went=went)
+    finally:
+        if not order.dry_run:
+            counts = ", ".join(f"{count} {fate}" for fate, count in vars(report).items() if count)
+            note = f"{file.path.name}: {counts or 'no rows'}; {order.origin}"
+            await _audit(db, Deed.LIST_IN, order.who, ", ".join(order.newsletters), note, now=now)
+    return report
+
+
+async def _read(
+    db: Database,
+    file: ListFile,
+    order: Order,
+    report: ListReport,
+    *,
+    now: datetime,
+    refuse: Callable[[Refusal], None],
+    went: Callable[[int], None],
+) -> None:
     for records in _chunks(file.records(), max(1, _AT_ONCE // len(order.newsletters))):
         rows, told = list[Row](), dict[int, Record]()
         for record in records:
@@ -130,18 +154,32 @@ async def import_list(
             if fate is Fate.WITHHELD:
                 refuse(Refusal(line=line, fate=fate, why=why, cells=told[line].cells))
         went(records[-1].line)
-    return report
 
 
-async def export_list(db: Database, out: TextIO, *, newsletter: str | None = None) -> int:
-    """Writes every subscription, ended ones too, as CSV without formulas; returns how many that were."""
+async def export_list(
+    db: Database, out: TextIO, *, who: str, where: str, now: datetime, newsletter: str | None = None
+) -> int:
+    """Writes every subscription, ended ones too, as CSV without formulas; returns how many that were.
+
+    The audit log tells who took how many to `where`, also when the taking was broken off.
+    """
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")  # RFC 4180 §2
-    writer.writerow(OUT)
     written = 0
-    async for line in _everything(db, newsletter):
-        writer.writerow([guarded(cell) for cell in _cells(line)])
-        written += 1
+    try:
+        writer.writerow(OUT)
+        async for line in _everything(db, newsletter):
+            written += 1
+            writer.writerow([guarded(cell) for cell in _cells(line)])
+    finally:
+        note = f"{where}: {written} subscriptions"
+        await _audit(db, Deed.LIST_OUT, who, newsletter or "all newsletters", note, now=now)
     return written
+
+
+async def _audit(db: Database, what: Deed, who: str, subject: str, note: str, *, now: datetime) -> None:
+    entry = Entry(at=now, who=who, what=what, subject=subject[:_LONGEST_SUBJECT], note=one_line(note))
+    async with db.write() as connection:
+        await accounts.note(connection, entry)
 
 
 def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
@@ -214,7 +252,7 @@ def _reads(plan: _Plan, digest: str, row: Row, known: lists.Known, order: Order)
     if digest in known.suspended:
         return Fate.WITHHELD, "suspended here: mails to it fail"
     if digest in known.denied:
-        return Fate.WITHHELD, "its owner told us that it wasn't them"
+        return Fate.WITHHELD, "its owner told us that it wasn't them, or moved to another address"
     plan.people[digest] = row
     plan.begin += [(digest, name) for name in new]
     return Fate.SUBSCRIBED, ""

@@ -14,17 +14,17 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article, ArticleState
-from syndicate.domain.change import Change
+from syndicate.domain.change import Change, ChangeKind
 from syndicate.domain.delivery import Exclusion, Outcome, OutcomeKind, Standing, State, advance
 from syndicate.domain.edition import Edition
 from syndicate.domain.feed import Site
 from syndicate.domain.partner import EDITION_TYPE, WITHDRAWN_TYPE, Endpoint, Push, plan_push, push_type
 from syndicate.domain.retry import next_push
 from syndicate.errors import Refused
-from syndicate.formats.digest import holes_filled
+from syndicate.formats.digest import HOLES, holes_filled
 from syndicate.formats.wording import article_url, image_of
-from syndicate.pipeline.compose import VARIANT, edition_url
 from syndicate.pipeline.likeness import firsts_of
+from syndicate.pipeline.render import VARIANT, edition_url
 from syndicate.ports import Clock, Parcel, Pusher
 from syndicate.store import articles, changes, editions, jobs, partners
 from syndicate.store.db import Database
@@ -176,6 +176,27 @@ def _has_first(endpoint: Endpoint, first: Article | None) -> bool:
     return first is not None and first.state is ArticleState.PUBLISHED and _is_for(endpoint, first)
 
 
+async def foresee_push(
+    connection: AsyncConnection, endpoint: Endpoint, article: Article, kind: ChangeKind
+) -> ChangeKind | None:
+    """What the endpoint would be told if this became of a story now; None: nothing. Writes nothing."""
+    first = (await firsts_of(connection, [article.id])).get(article.id)
+    change = Change(
+        seq=0,  # it has none: it isn't in the log
+        article_id=article.id,
+        version=article.version,
+        kind=kind,
+        edit=article.edit,
+        baseline=not article.announced,
+        at=article.changed_at,
+    )
+    subject = f"article:{article.id}"
+    heard = await partners.heard(connection, endpoint.name, subject)
+    waiting = await partners.unsent(connection, endpoint.name, subject)
+    wanted = _is_for(endpoint, article) and not _has_first(endpoint, first)
+    return plan_push(change, tuple(waiting), heard=heard, wanted=wanted).send
+
+
 async def _plan_change(
     connection: AsyncConnection, endpoint: Endpoint, change: Change, *, wanted: bool, now: datetime
 ) -> bool:
@@ -289,7 +310,7 @@ async def _edition_data(db: Database, push: Push, site: Site) -> Mapping[str, ob
     if edition is None or rendering is None:
         raise LookupError(f"edition {number} of push {push.id} is not there")
     url = edition_url(site, edition.newsletter, edition.slot)
-    holes = {"unsubscribe_url": url}
+    holes = dict.fromkeys(HOLES, url)
     return {
         "newsletter": edition.newsletter,
         "slot": edition.slot,

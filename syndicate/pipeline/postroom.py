@@ -12,6 +12,7 @@ from syndicate.domain.delivery import Outcome
 from syndicate.domain.edition import Edition
 from syndicate.domain.feed import Site
 from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.pace import Pacing
 from syndicate.domain.token import (
     Keyring,
     Purpose,
@@ -22,6 +23,7 @@ from syndicate.domain.token import (
     name_number,
     verp_token,
 )
+from syndicate.domain.variant import WHOLE
 from syndicate.ports import BulkMailer, Clock, Copy, Letterhead, Mail, Mailer, Sheet
 from syndicate.store.editions import Rendering
 
@@ -65,6 +67,7 @@ class Postroom:
     install: str
     clock: Clock
     chance: Callable[[], float]  # in [0, 1): spreads tries
+    pacings: Mapping[str, Pacing] = field(default_factory=dict)  # by channel; of those that have limits
     left_by_mail: frozenset[str] = frozenset()  # sender domains whose unsubscribe addresses are read
 
 
@@ -75,6 +78,7 @@ class Letter:
     edition: Edition
     newsletter: Newsletter
     variant: Variant | Sheet
+    number: int = WHOLE  # of the variant
 
 
 def open_letter(room: Postroom, edition: Edition, rendering: Rendering) -> Letter:
@@ -83,8 +87,9 @@ def open_letter(room: Postroom, edition: Edition, rendering: Rendering) -> Lette
     if isinstance(room.mailers[newsletter.channel], BulkMailer):
         words = {"subject": rendering.subject, "html": rendering.html, "text": rendering.text, "mark": rendering.mark}
         sheet = Sheet(letterhead=_letterhead(newsletter, edition), **words)
-        return Letter(edition=edition, newsletter=newsletter, variant=sheet)
-    return Letter(edition=edition, newsletter=newsletter, variant=encode(room, edition, rendering))
+        return Letter(edition=edition, newsletter=newsletter, variant=sheet, number=rendering.number)
+    variant = encode(room, edition, rendering)
+    return Letter(edition=edition, newsletter=newsletter, variant=variant, number=rendering.number)
 
 
 def encode(room: Postroom, edition: Edition, rendering: Rendering) -> Variant:
@@ -118,6 +123,18 @@ def unsubscribe_url(site: Site, ring: Keyring, newsletter: str, person: Subscrib
     return f"{site.public_url}/u/{make_token(ring, token)}"
 
 
+def preferences_url(site: Site, ring: Keyring, person: Subscriber) -> str:
+    """The link to all that a person chose. It ends when their address changes."""
+    token = Token(purpose=Purpose.PREFERENCES, subscriber=person.id, newsletter=0, generation=person.generation)
+    return f"{site.public_url}/p/{make_token(ring, token)}"
+
+
+def view_url(site: Site, ring: Keyring, newsletter: str, delivery: int) -> str:
+    """Where a reader's own variant is read in a browser. It names the mail, not the person, and can do nothing else."""
+    token = Token(purpose=Purpose.VIEW, subscriber=delivery, newsletter=name_number(newsletter), generation=0)
+    return f"{site.public_url}/v/{make_token(ring, token)}"
+
+
 def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: int) -> Mail | Copy:
     """One person's copy: their address, their link, a bounce address, and a Message-ID, the same on every try.
 
@@ -129,7 +146,9 @@ def write_mail(room: Postroom, letter: Letter, person: Subscriber, *, delivery: 
     mailto = f"mailto:u+{mailed_token(link.rpartition('/')[2])}@{domain}" if domain in room.left_by_mail else None
     addressee = Addressee(person.address, f"{name}@{domain}", person.name, link, mailto)
     sender = f"b+{verp_token(room.ring, delivery)}@{domain}"
-    values = {"unsubscribe_url": link}
+    values = {"unsubscribe_url": link, "preferences_url": preferences_url(room.site, room.ring, person)}
+    if letter.number != WHOLE:
+        values["view_url"] = view_url(room.site, room.ring, letter.newsletter.name, delivery)
     if isinstance(letter.variant, Sheet):
         return Copy(delivery, person.address, sender, own_fields(addressee), values)
     return Mail(

@@ -95,7 +95,8 @@ class Press:
 
     def _shape(self, feed: Feed) -> str:
         flavours = [kept_flavour(one, self.site) for one in self.formats_of(feed)]
-        return digest([FRAME, _plain(asdict(feed)), _plain(asdict(self.site)), *flavours])
+        site = {name: value for name, value in vars(self.site).items() if name != "phrases"}  # the flavours tell those
+        return digest([FRAME, _plain(asdict(feed)), _plain(site), *flavours])
 
 
 @dataclass(frozen=True, kw_only=True)

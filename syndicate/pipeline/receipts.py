@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,24 +24,29 @@ from syndicate.domain.receipt import (
     Report,
     Step,
     Suppressed,
+    Trace,
     Verdict,
     judge,
+    names,
     receipt_of,
     verdict_of,
 )
-from syndicate.domain.token import delivery_name, read_verp, token_of_mail
+from syndicate.domain.suppression import outweighs
+from syndicate.domain.token import read_verp, token_of_mail
 from syndicate.jail import Answer, Jail
 from syndicate.pipeline.reconcile import Exit, Leaving, leave, read_leaving
 from syndicate.ports import Mailbox
 from syndicate.store import audience, consents, editions, fence, jobs, ledger, receipts
-from syndicate.store.db import Database
+from syndicate.store.db import Database, may_pass
 from syndicate.store.fence import Departure
 from syndicate.store.receipts import Arrived, Sent
 
 READER = "syndicate.channels.mail.bounce:read_report"  # in the jail
-UNCLEAR_KEPT = timedelta(days=30)  # the bytes of what nobody understood
 _ON_THE_WIRE = timedelta(minutes=1)  # until a mail that is being sent is settled, or a start settles it
 _AT_ONCE = 50
+_LONGEST_RUN = timedelta(minutes=1)  # then other work comes first: a flood of junk takes half a second each
+_MOST_PROBLEM = 500  # characters
+ELSEWHERE = "not of the address that it was sent to"  # before the words of such a failure
 LEFT = "unsubscribe"  # what follows from a mail to a List-Unsubscribe address
 _POLICY_SHARE = 0.02  # of an edition's mails to one domain: more than that is about us, not about its readers
 _POLICY_LEAST = 5  # mails: fewer may be a few readers' own filters
@@ -63,6 +68,7 @@ class FollowReport:
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
+    failed: int = 0  # set aside
     again_at: datetime | None = None  # when to go on: there is more, or a mail in question is still on the wire
 
 
@@ -103,31 +109,42 @@ async def take_event(db: Database, *, kind: str, channel: str, token: str, body:
 
 
 async def follow_new(db: Database, way_out: Exit, jail: Jail, *, now: datetime, limit: int = 1000) -> FollowReport:
-    """Reads receipts that nobody has read, up to about `limit`, and does what they ask for."""
-    report, last = FollowReport(), 0
+    """Reads receipts that nobody has read, up to about `limit`, and does what they ask for.
+
+    One that raises is a bug of ours: it is set aside for a person, and the others go on.
+    """
+    report, last, until = FollowReport(), 0, way_out.clock.now() + _LONGEST_RUN
     refused: list[Sent] = []
-    while report.verdicts.total() < limit:
+    while report.verdicts.total() + report.failed < limit and way_out.clock.now() < until:
         async with db.read() as connection:
             waiting = await receipts.unread(connection, after=last, limit=_AT_ONCE)
         if not waiting:
             break
         for arrived in waiting:
-            meaning = await _meaning(db, way_out, await _read(jail, arrived), arrived)
-            if meaning.sent is not None and meaning.sent.state is State.SENDING:
-                report.again_at = now + _ON_THE_WIRE
+            try:
+                meaning = await _follow_one(db, way_out, jail, arrived, report, now=now)
+            except Exception as error:  # the top of a loop: one receipt must not keep the others back
+                if may_pass(error):
+                    raise
+                await _set_aside(db, arrived, error)
+                report.failed += 1
                 continue
-            step = await _follow(db, way_out, arrived, meaning, now=now)
-            report.verdicts[meaning.verdict] += 1
-            report.steps.update([step] if step else [])
             if meaning.verdict is Verdict.POLICY and meaning.sent is not None:
                 refused.append(meaning.sent)
         last = waiting[-1].id
     else:
         report.again_at = now
     await _tell_of_domains(db, refused)
-    async with db.write() as connection:
-        await receipts.forget_bodies(connection, before=now - UNCLEAR_KEPT)
     return report
+
+
+async def retry_failed(db: Database, identifier: int | None, *, now: datetime) -> int:
+    """A person's word: a receipt that was set aside, or (None) each of them, is read anew. Returns how many."""
+    async with db.write() as connection:
+        again = await receipts.retry(connection, identifier)
+        if again:
+            await jobs.add(connection, lane="work", kind="follow", key="follow:", ref={}, now=now)
+    return again
 
 
 async def follow_refusals(db: Database, way_out: Exit, edition: int, *, now: datetime) -> Counter[str]:
@@ -136,9 +153,9 @@ async def follow_refusals(db: Database, way_out: Exit, edition: int, *, now: dat
         people = await receipts.refused_people(connection, edition)
     steps: Counter[str] = Counter()
     for start in range(0, len(people), _AT_ONCE):
-        some = people[start : start + _AT_ONCE]
         async with db.read() as connection:
-            due = [one for one in some if judge(await receipts.traces(connection, one)).step is not Step.NONE]
+            known = await audience.by_numbers(connection, people[start : start + _AT_ONCE])
+            due = [one for one in known if await _is_due(connection, one)]
         for person in due:
             async with db.write() as connection:
                 step = await _reconsider(connection, way_out, person, now=now)
@@ -150,6 +167,26 @@ async def end_suspensions(db: Database, *, now: datetime) -> int:
     """Before an edition is composed: whose suspension is over is tried once more."""
     async with db.write() as connection:
         return await receipts.end_suspensions(connection, now=now)
+
+
+async def _follow_one(
+    db: Database, way_out: Exit, jail: Jail, arrived: Arrived, report: FollowReport, *, now: datetime
+) -> _Meaning:
+    meaning = await _meaning(db, way_out, await _read(jail, arrived), arrived)
+    if meaning.sent is not None and meaning.sent.state is State.SENDING:
+        report.again_at = now + _ON_THE_WIRE
+        return replace(meaning, verdict=Verdict.OTHER)
+    step = await _follow(db, way_out, arrived, meaning, now=now)
+    report.verdicts[meaning.verdict] += 1
+    report.steps.update([step] if step else [])
+    return meaning
+
+
+async def _set_aside(db: Database, arrived: Arrived, error: Exception) -> None:
+    log.error("receipt.failed", receipt=arrived.id, exc_info=error)
+    problem = f"{type(error).__name__}: {error}".replace("\0", "").encode("utf-8", "replace").decode()
+    async with db.write() as connection:
+        await receipts.set_aside(connection, arrived.id, problem[:_MOST_PROBLEM])
 
 
 async def _keep(connection: AsyncConnection, name: str, mail: bytes, *, now: datetime) -> bool:
@@ -166,7 +203,9 @@ async def _read(jail: Jail, arrived: Arrived) -> Report | None:
     if not isinstance(answer, Answer):
         log.warning("receipt.unreadable", receipt=arrived.id, why=answer.kind)
         return None
-    notices = tuple(Notice(**notice) for notice in answer.value.pop("notices"))
+    notices = tuple(
+        Notice(**notice | {"recipients": tuple(notice["recipients"])}) for notice in answer.value.pop("notices")
+    )
     tokens = {name: tuple(value) for name, value in answer.value.items() if isinstance(value, list)}
     return Report(**answer.value | tokens, notices=notices)
 
@@ -178,13 +217,15 @@ async def _meaning(db: Database, way_out: Exit, report: Report | None, arrived: 
     complaint = bool(report.feedback)
     sent = await _sent(db, way_out, report.bounce_tokens + report.quoted_bounce_tokens * complaint)
     leaving = await _leaving(db, way_out, report.quoted_leave_tokens if complaint else report.leave_tokens)
-    if complaint and sent is None and leaving is not None:
-        sent = await _named(db, way_out, report.quoted_names, leaving.subscriber.id)
     possible = sent is not None and sent.state in (*PROVEN, State.SENDING)
     if report.leaves and sent is not None and possible:
         leaving = await _left(db, sent)
-    notice = report.notices[0] if report.notices else Notice(action="")
-    verdict = verdict_of(report, proven=possible, leaving=leaving is not None)
+    address = await _address(db, sent)
+    about = [one for one in report.notices if names(one, address)] or list(report.notices)
+    notice = about[0] if about else Notice(action="")
+    verdict = verdict_of(report, proven=possible, leaving=leaving is not None, address=address)
+    if about and verdict in FAILURES and not names(notice, address):
+        notice = replace(notice, text=f"{ELSEWHERE}: {notice.text}")
     return _Meaning(verdict=verdict, notice=notice, sent=sent if possible else None, leaving=leaving)
 
 
@@ -196,14 +237,13 @@ async def _sent(db: Database, way_out: Exit, tokens: Iterable[str]) -> Sent | No
         return await receipts.sent(connection, numbers[0])
 
 
-async def _named(db: Database, way_out: Exit, names: Iterable[str], person: int) -> Sent | None:
-    """The delivery that a Message-ID of ours names, if it went to this person."""
-    for name in names:
-        edition = int(name.partition(".")[0].removeprefix("e"))
-        if delivery_name(way_out.ring, edition, person) == name:
-            async with db.read() as connection:
-                return await receipts.sent_to(connection, edition, person)
-    return None
+async def _address(db: Database, sent: Sent | None) -> str:
+    """Where a delivery went; "" for someone who was erased. An address that was changed since isn't this one."""
+    if sent is None:
+        return ""
+    async with db.read() as connection:
+        person = await audience.get(connection, sent.subscriber_id)
+    return person.address if person else ""
 
 
 async def _leaving(db: Database, way_out: Exit, tokens: Iterable[str]) -> Leaving | None:
@@ -229,12 +269,13 @@ async def _follow(db: Database, way_out: Exit, arrived: Arrived, meaning: _Meani
         await leave(db, way_out, leaving, now=now, origin="mail")
         step = LEFT
     async with db.write() as connection:
+        forgotten = person is not None and await audience.get(connection, person) is None
         first = await receipts.note(
             connection,
             arrived.id,
             meaning.verdict,
             status=meaning.notice.status,
-            text=meaning.notice.text.replace("\0", ""),
+            text="" if forgotten else meaning.notice.text.replace("\0", ""),  # it likes to name them
             step=step,
             delivery_id=sent.id if sent else None,
             subscriber_id=person,
@@ -271,8 +312,8 @@ async def _reconsider(connection: AsyncConnection, way_out: Exit, person: int, *
     """Suppresses or suspends a person whose mails fail, if it has come to that. Returns which, "" for neither."""
     if await audience.get(connection, person) is None:  # erased
         return ""
-    judgement = judge(await receipts.traces(connection, person))
     digest = await audience.digest_of(connection, person)
+    judgement = judge(await _traces(connection, person, digest))
     if judgement.step is Step.SUPPRESS:
         await _suppress(connection, way_out, digest, Suppressed.HARD_BOUNCE, now=now)
     elif judgement.step is Step.NONE or not await receipts.suspend(
@@ -280,6 +321,17 @@ async def _reconsider(connection: AsyncConnection, way_out: Exit, person: int, *
     ):
         return ""
     return judgement.step.value
+
+
+async def _is_due(connection: AsyncConnection, person: int) -> bool:
+    digest = await audience.digest_of(connection, person)
+    return judge(await _traces(connection, person, digest)).step is not Step.NONE
+
+
+async def _traces(connection: AsyncConnection, person: int, digest: str) -> list[Trace]:
+    """What tells whether a person can be reached, from the last time on that somebody said they can be."""
+    lifted = (await consents.last_lifts(connection, [digest])).get(digest)
+    return [trace for trace in await receipts.traces(connection, person) if lifted is None or trace.at > lifted]
 
 
 async def _end_all(connection: AsyncConnection, way_out: Exit, person: int, *, now: datetime) -> str:
@@ -300,7 +352,7 @@ async def _suppress(
     connection: AsyncConnection, way_out: Exit, digest: str, reason: Suppressed, *, now: datetime
 ) -> None:
     held = await audience.suppression(connection, digest)
-    if held is None or held[0] == Suppressed.SUSPENDED.value:
+    if held is None or held[0] == Suppressed.SUSPENDED.value or outweighs(reason.value, held[0]):
         await _journal(way_out, digest, "", reason, now=now)
         await audience.suppress(connection, digest, reason.value, now=now)
 

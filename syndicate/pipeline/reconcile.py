@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,7 +25,7 @@ from syndicate.pipeline.dispatch import close_edition
 from syndicate.pipeline.enqueue import ask_for_mailing
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.ports import Clock, Evidence
-from syndicate.store import audience, consents, editions, fence, ledger, partners
+from syndicate.store import audience, candidates, consents, desk, editions, fence, ledger, partners
 from syndicate.store.db import Database
 from syndicate.store.fence import Departure
 
@@ -67,7 +68,7 @@ async def repair(db: Database, room: Postroom, *, alive: Iterable[str], now: dat
         if edition.state is EditionState.FROZEN and await close_edition(db, edition.id, now=now) is not None:
             continue
         async with db.write() as connection:
-            await _take_up(connection, edition, now=now)
+            await take_up(connection, edition, now=now)
         if edition.state is EditionState.FROZEN:
             report.resumed.append(edition.id)
     return report
@@ -95,7 +96,7 @@ async def settle_doubts(db: Database, room: Postroom, edition: Edition, report: 
             current = await editions.get(connection, edition.id, lock=True)
             await ledger.resolve(connection, edition.id, proven, now=now)
             if current is not None and not all(proven.values()):
-                await _take_up(connection, current, now=now)
+                await take_up(connection, current, now=now)
         report.proven_sent += sum(proven.values())
         report.proven_unsent += len(proven) - sum(proven.values())
 
@@ -112,7 +113,7 @@ async def resend_doubts(db: Database, edition: Edition, *, now: datetime) -> int
         again = await ledger.retry_doubts(connection, edition.id, now=now)
         if not again:
             raise Refused("no delivery of the edition is uncertain")
-        await _take_up(connection, current, now=now)
+        await take_up(connection, current, now=now)
     return again
 
 
@@ -135,7 +136,7 @@ async def check_fence(db: Database, install: str, path: Path, *, now: datetime) 
             # Not one gap for all: the same copy may be restored twice. If anything was sent in between, the disk's
             # counter has grown, and the numbers begin elsewhere.
             await fence.skip_numbers(connection, GAP * on_disk)
-            await editions.forget_candidates(connection)  # else half of an edition's numbers lie before the gap
+            await candidates.forget_all(connection)  # else half of an edition's numbers lie before the gap
         return (await fence.held(connection)).get(FENCE_HOLD)
 
 
@@ -143,15 +144,6 @@ async def accept_restored(db: Database) -> bool:
     """A person's word after a restore: go on from here. False: nothing was held."""
     async with db.write() as connection:
         return await fence.release(connection, FENCE_HOLD)
-
-
-async def replay_departures(db: Database, path: Path, *, now: datetime) -> int:
-    """Ends again what people ended before the database was restored. Returns how many that were."""
-    ended = 0
-    for departure in await asyncio.to_thread(lambda: list(fence.departures(path))):
-        async with db.write() as connection:
-            ended += await _depart_again(connection, departure, now=now)
-    return ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,10 +235,18 @@ async def _look(db: Database, channel: Evidence, ring: Keyring, edition_id: int)
     return {names[name]: sent for name, sent in seen.items()}
 
 
-async def _take_up(connection: AsyncConnection, edition: Edition, *, now: datetime) -> None:
-    """Sees to deliveries that are due again: an edition that was done is sent on; a cancelled one keeps them back."""
+async def take_up(connection: AsyncConnection, edition: Edition, *, now: datetime) -> None:
+    """Sees to deliveries that are due again: an edition that was done is sent on; a cancelled one keeps them back.
+
+    One of a newsletter that is paused is put on hold.
+    """
+    pause = await desk.pause_of(connection, edition.newsletter)
     if edition.state is EditionState.CANCELLED:
         await ledger.cancel_unsent(connection, edition.id, now=now)
+    elif pause is not None:
+        sent = (EditionState.DONE, EditionState.FROZEN)
+        held: dict[str, Any] = {"why": pause.reason, "done_at": None}
+        await editions.set_state(connection, edition.id, EditionState.HELD, came_from=sent, **held)
     elif edition.state is EditionState.DONE and await editions.withdrawn_stories(connection, edition.id):
         why = "a story in it was withdrawn meanwhile"
         done = (EditionState.DONE,)
@@ -254,22 +254,4 @@ async def _take_up(connection: AsyncConnection, edition: Edition, *, now: dateti
     elif edition.state in (EditionState.DONE, EditionState.FROZEN):
         sent = (EditionState.DONE, EditionState.FROZEN)
         await editions.set_state(connection, edition.id, EditionState.FROZEN, came_from=sent, done_at=None)
-        await ask_for_mailing(connection, edition.id, now=now)
-
-
-async def _depart_again(connection: AsyncConnection, departure: Departure, *, now: datetime) -> bool:
-    if not departure.newsletter:
-        await audience.suppress(connection, departure.digest, departure.reason, now=departure.at)
-        return False
-    person = await audience.by_digest(connection, departure.digest)
-    if person is None:
-        return False
-    chosen = {s.newsletter: s for s in await audience.subscriptions_of(connection, person.id)}
-    subscription = chosen.get(departure.newsletter)
-    if subscription is None or subscription.since > departure.at:
-        return False  # came back after leaving
-    ended = await audience.unsubscribe(connection, departure.newsletter, person.id, now=now)
-    if ended:
-        said = Consent(newsletter=departure.newsletter, what=Said.ENDED, at=departure.at, origin="journal")
-        await consents.add(connection, departure.digest, [said])
-    return ended
+        await ask_for_mailing(connection, edition, now=now)

@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.domain.consent import ConsentText, Said, Via, evidence, one_line
+from syndicate.domain.consent import ConsentText, Matter, Said, Via, evidence, one_line
+from syndicate.domain.suppression import opens_to_reader
 from syndicate.pipeline.postroom import Postroom
 from syndicate.store import audience, consents, jobs, rates, sign_ups
 from syndicate.store.db import Database
@@ -57,6 +58,7 @@ class Entrance:
     templates: Path
     digest: Callable[[str], str]  # of an address, or of whoever asks
     mark: Callable[[], str]  # 16 random letters
+    journal: Path  # of who left, and who came back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Asking:
     via: Via
     client: IPv4Address | IPv6Address
     text: ConsentText  # what they were shown
+    mover: int | None = None  # the reader who wants to be written to there; `newsletters` only give the sender
 
 
 async def ask(db: Database, way_in: Entrance, asking: Asking, *, now: datetime) -> Verdict:
@@ -80,8 +83,8 @@ async def ask(db: Database, way_in: Entrance, asking: Asking, *, now: datetime) 
         elif spent := await _spent(connection, way_in, asking, digest, now=now):
             verdict = Verdict.LIMITED
         else:
-            wanted = await _not_yet(connection, asking.newsletters, digest)
-            verdict = await _judge(connection, wanted, digest, now=now)
+            wanted = await _not_yet(connection, asking, digest)
+            verdict = await _judge(connection, asking, wanted, digest, now=now)
             async with connection.begin_nested() as noting:
                 await _note(connection, asking, wanted or asking.newsletters, digest, now=now)
                 if verdict is not Verdict.ASKED:  # noted all the same until here: the time it took tells nothing
@@ -112,17 +115,25 @@ async def _spent(
     return await rates.take(connection, wanted, now=now)
 
 
-async def _not_yet(connection: AsyncConnection, newsletters: Sequence[str], digest: str) -> list[str]:
+async def _not_yet(connection: AsyncConnection, asking: Asking, digest: str) -> list[str]:
+    """What the address doesn't get already; nobody can move to one that is a reader's."""
     known = await audience.by_digest(connection, digest)
-    return [name for name in newsletters if known is None or not await audience.is_active(connection, name, known.id)]
+    if known is not None and asking.mover is not None:
+        return []
+    names = asking.newsletters
+    return [name for name in names if known is None or not await audience.is_active(connection, name, known.id)]
 
 
-async def _judge(connection: AsyncConnection, wanted: Sequence[str], digest: str, *, now: datetime) -> Verdict:
-    if await audience.suppression(connection, digest):
+async def _judge(
+    connection: AsyncConnection, asking: Asking, wanted: Sequence[str], digest: str, *, now: datetime
+) -> Verdict:
+    """Who left for good, was forgotten or couldn't be reached is asked too: their own word brings them back."""
+    held = await audience.suppression(connection, digest)
+    if held is not None and (asking.mover is not None or not opens_to_reader(held[0])):
         return Verdict.SUPPRESSED
     if await consents.has_denied(connection, digest, since=now - AFTER_DENIAL):
         return Verdict.DENIED
-    return Verdict.ASKED if wanted else Verdict.SUBSCRIBED
+    return Verdict.ASKED if wanted or held is not None else Verdict.SUBSCRIBED
 
 
 async def _note(
@@ -136,6 +147,8 @@ async def _note(
         language=asking.text.language,
         via=asking.via,
         now=now,
+        matter=Matter.JOIN if asking.mover is None else Matter.MOVE,
+        subscriber_id=asking.mover,
     )
     said = evidence(Said.ASKED, wanted, origin=asking.via.value, client=asking.client, text=asking.text, now=now)
     await consents.add(connection, digest, said)

@@ -12,8 +12,9 @@ from syndicate.channels.mail.message import Addressee
 from syndicate.domain.delivery import Outcome
 from syndicate.domain.edition import Edition
 from syndicate.errors import Refused
-from syndicate.pipeline.compose import edition_url
+from syndicate.formats.digest import HOLES
 from syndicate.pipeline.postroom import Postroom, encode
+from syndicate.pipeline.render import edition_url
 from syndicate.ports import Mail
 from syndicate.store.audience import suppression
 from syndicate.store.db import Database
@@ -33,8 +34,9 @@ class Trial:
 
 def test_subject(room: Postroom, trial: Trial) -> str:
     """The edition's subject, marked as a test in the newsletter's language."""
-    language = room.newsletters[trial.edition.newsletter].language
-    return f"[{'UJI' if language.split('-')[0] == 'id' else 'TEST'}] {trial.rendering.subject}"
+    phrases = room.site.phrases
+    language = phrases.language_for(room.newsletters[trial.edition.newsletter].language)
+    return f"{phrases.words(language, 'mail')['test_mark']} {trial.rendering.subject}"
 
 
 def write_test(room: Postroom, trial: Trial) -> Mail:
@@ -50,15 +52,20 @@ def write_test(room: Postroom, trial: Trial) -> Mail:
         name=name,
         recipient=trial.address,
         sender=newsletter.sender_address,
-        content=variant.message(addressee, {"unsubscribe_url": link}),
+        content=variant.message(addressee, dict.fromkeys(HOLES, link)),
     )
+
+
+async def refuse_suppressed(db: Database, trial: Trial) -> None:
+    """Raises Refused for an address we must not write to."""
+    async with db.read() as connection:
+        if held := await suppression(connection, trial.digest):
+            raise Refused(f"{trial.address} must not be written to: {held[0]}, since {held[1]:%Y-%m-%d}")
 
 
 async def send_test(db: Database, room: Postroom, trial: Trial) -> Outcome:
     """Sends it by the newsletter's own channel, once. Raises Refused for an address we must not write to."""
-    async with db.read() as connection:
-        if held := await suppression(connection, trial.digest):
-            raise Refused(f"{trial.address} must not be written to: {held[0]}, since {held[1]:%Y-%m-%d}")
+    await refuse_suppressed(db, trial)
     mailer = room.mailers[room.newsletters[trial.edition.newsletter].channel]
     outcomes = [outcome async for _, outcome in mailer.send([write_test(room, trial)], may_send=lambda _: True)]
     if outcomes[0] is None:

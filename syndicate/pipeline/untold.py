@@ -7,15 +7,16 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Article, ArticleState
+from syndicate.domain.audience import Rhythm
 from syndicate.domain.change import Change, ChangeKind
 from syndicate.domain.edition import Edition
 from syndicate.domain.explanation import Answer
-from syndicate.domain.newsletter import Newsletter
+from syndicate.domain.newsletter import Newsletter, is_breaking
 from syndicate.domain.slot import next_slot
 from syndicate.pipeline.compose import cut_name
 from syndicate.pipeline.likeness import firsts_of
 from syndicate.pipeline.trail import Trail, edition_name, refused_by
-from syndicate.store import articles, changes, editions
+from syndicate.store import articles, changes, desk, editions
 
 _NEWS = (ChangeKind.PUBLISHED, ChangeKind.RESTORED)
 
@@ -28,6 +29,7 @@ class Untold:
     log: Sequence[Change]
     newsletter: Newsletter
     spans: Sequence[Edition]  # of the newsletter's editions, those composed from its changes
+    rhythm: Rhythm = Rhythm.EACH  # which editions the reader wants
 
 
 async def tell_untold(connection: AsyncConnection, trail: Trail, case: Untold, *, may_get: bool, now: datetime) -> None:
@@ -38,6 +40,9 @@ async def tell_untold(connection: AsyncConnection, trail: Trail, case: Untold, *
         said = f"{name} didn't tell it: what a first import brings goes into feeds, not into mails."
         trail.note("story.baseline", said, Answer.NO, newsletter=name)
         return
+    if case.rhythm is Rhythm.BREAKING:
+        await _tell_breaking(connection, trail, case, news[-1], may_get=may_get)
+        return
     for edition in case.spans:
         standing = await _at_cut(connection, case, edition.cut_to)
         said = f"{edition_name(edition)} was composed from that part of the change log, and doesn't have the story."
@@ -45,7 +50,7 @@ async def tell_untold(connection: AsyncConnection, trail: Trail, case: Untold, *
         await _tell_misfit(connection, trail, case, standing)
     if any(one.cut_to >= news[-1].seq for one in case.spans):
         return
-    cut = await changes.cursor(connection, cut_name(name)) or 0
+    cut = await changes.cursor(connection, cut_name(name, case.rhythm)) or 0
     if news[-1].seq > cut:
         await _tell_ahead(connection, trail, case, cut, may_get=may_get, now=now)
     elif not case.spans:
@@ -61,6 +66,25 @@ async def tell_untold(connection: AsyncConnection, trail: Trail, case: Untold, *
         await _tell_misfit(connection, trail, case, case.article)
 
 
+async def _tell_breaking(
+    connection: AsyncConnection, trail: Trail, case: Untold, news: Change, *, may_get: bool
+) -> None:
+    """For somebody who wants nothing else."""
+    name = case.newsletter.name
+    if not is_breaking(case.newsletter, case.article):
+        said = f"Of {name} they want only breaking news, and by its configuration this is none."
+        trail.note("story.not_breaking", said, Answer.NO, newsletter=name)
+        return
+    cut = await changes.cursor(connection, cut_name(name, Rhythm.BREAKING)) or 0
+    if news.seq <= cut:
+        said = f"It is breaking news by {name}'s configuration, and had no edition: it was read too late, withdrawn, or"
+        said += " can't be shown in a mail."
+        trail.note("story.passed", said, Answer.NO, newsletter=name, cut=cut)
+        return
+    said = f"It is breaking news by {name}'s configuration; its edition is about to be made."
+    trail.note("story.ahead", said, Answer.NOT_YET if may_get else Answer.NO, newsletter=name, cut=cut)
+
+
 async def _at_cut(connection: AsyncConnection, case: Untold, cut: int) -> Article:
     """The story as it stood at a cut: mostly it is the same still, and needn't be read again."""
     if case.log[-1].seq <= cut:
@@ -73,11 +97,15 @@ async def _tell_ahead(
 ) -> None:
     """The next slot chooses from what the newsletter hasn't read yet."""
     newsletter, standing = case.newsletter, case.article
-    slot = next_slot(newsletter.schedule, newsletter.timezone, now)
+    weekly = newsletter.roundup if case.rhythm is Rhythm.WEEKLY else None
+    slot = next_slot(weekly or newsletter.schedule, newsletter.timezone, now)
     said = f"{newsletter.name} has read on to change {cut}; its next slot, {slot.name} at {trail.at(slot.at)}, chooses"
     said += " from what came since"
     said += f", once there are {newsletter.min} stories." if newsletter.min > 1 and newsletter.skip_empty else "."
     facts: dict[str, object] = {"newsletter": newsletter.name, "cut": cut, "slot": slot.name, "slot_at": slot.at}
+    if pause := await desk.pause_of(connection, newsletter.name):
+        stopped = f"{pause.reason}, since {trail.at(pause.at)}. Its slots pass until a person resumes it."
+        trail.note("newsletter.paused", stopped, newsletter=newsletter.name, why=pause.why, since=pause.at)
     why = await _misfit(connection, newsletter, standing)
     if why is None and may_get:
         trail.note("story.ahead", said, Answer.NOT_YET, **facts)

@@ -19,8 +19,9 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from syndicate.domain.newsletter import Newsletter
-from syndicate.domain.slot import DAYS, Interval, next_slot
+from syndicate.domain.slot import DAYS, Interval, Schedule, next_slot
 from syndicate.ports import Clock
+from syndicate.schedule.slots import job_name, schedules
 
 TICK = timedelta(seconds=1)  # how often due sources are looked for
 _WATCH = 2.0  # seconds between two comparisons of the clocks
@@ -63,7 +64,9 @@ class Bells:
     def _hang(self) -> None:
         self._add(self._tick, IntervalTrigger(seconds=int(TICK.total_seconds())), name="tick")
         for newsletter in self._newsletters:
-            self._add(partial(self._ring_newsletter, newsletter), self._trigger(newsletter), name=newsletter.name)
+            for rhythm, schedule in schedules(newsletter).items():
+                ring = partial(self._ring_newsletter, newsletter)
+                self._add(ring, self._trigger(newsletter, schedule), name=job_name(newsletter, rhythm))
 
     def _add(self, ring: Ring, trigger: Any, *, name: str) -> None:
         self._scheduler.add_job(
@@ -76,9 +79,8 @@ class Bells:
             replace_existing=True,
         )
 
-    def _trigger(self, newsletter: Newsletter) -> Any:
+    def _trigger(self, newsletter: Newsletter, rhythm: Schedule) -> Any:
         """A bell that rings at the rhythm's moments. Twice in the autumn hour is harmless: the slot is the same."""
-        rhythm = newsletter.schedule
         if isinstance(rhythm, Interval):
             first = next_slot(rhythm, newsletter.timezone, self._clock.now())
             return IntervalTrigger(seconds=int(rhythm.every.total_seconds()), start_date=first.at)

@@ -1,54 +1,68 @@
 """Fires slots: each (job, slot) once, whoever rings and however often."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from syndicate.domain.audience import Rhythm
 from syndicate.domain.newsletter import Newsletter
-from syndicate.domain.slot import Interval, Slot, is_late, latest_slot
+from syndicate.domain.slot import Interval, Schedule, Slot, is_late, latest_slot
 from syndicate.domain.source import SourceConfig
-from syndicate.store import jobs, sources
+from syndicate.pipeline.compose import cut_name
+from syndicate.store import desk, jobs, sources
 from syndicate.store.db import Database
 
 AHEAD = timedelta(days=1)  # slots fired further ahead than this were fired by a clock that was wrong: they bind nobody
 KEPT = timedelta(days=400)  # a fired slot is remembered at least as long as the rarest rhythm
 
 
-def job_name(newsletter: Newsletter) -> str:
+def job_name(newsletter: Newsletter, rhythm: Rhythm = Rhythm.EACH) -> str:
     """The scheduler's name for a newsletter's rhythm."""
-    return f"newsletter:{newsletter.name}"
+    return cut_name(newsletter.name, rhythm)
+
+
+def schedules(newsletter: Newsletter) -> Mapping[Rhythm, Schedule]:
+    """When a newsletter has editions, by rhythm. Breaking news keeps to none."""
+    found = {Rhythm.EACH: newsletter.schedule, Rhythm.WEEKLY: newsletter.roundup}
+    return {rhythm: schedule for rhythm, schedule in found.items() if schedule is not None}
 
 
 async def begin_rhythms(db: Database, newsletters: Sequence[Newsletter], *, node: str, now: datetime) -> None:
     """A newsletter that is new owes nobody the slots from before its creation: the newest one counts as fired."""
     async with db.write() as connection:
         await jobs.forget_runs(connection, before=now - KEPT)
-        for newsletter in newsletters:
-            name = job_name(newsletter)
-            slot = latest_slot(newsletter.schedule, newsletter.timezone, now)
+        for newsletter, rhythm, schedule in ((n, r, s) for n in newsletters for r, s in schedules(n).items()):
+            name = job_name(newsletter, rhythm)
+            slot = latest_slot(schedule, newsletter.timezone, now)
             known = await jobs.newest_slot(connection, name, upto=now + AHEAD) is not None
-            if slot and not known and not isinstance(newsletter.schedule, Interval):
+            if slot and not known and not isinstance(schedule, Interval):
                 await jobs.fire(connection, job=name, slot=slot, node=node, why="born", now=now)
 
 
-async def fire_due(db: Database, newsletter: Newsletter, *, node: str, now: datetime) -> Slot | None:
+async def fire_due(
+    db: Database, newsletter: Newsletter, *, rhythm: Rhythm = Rhythm.EACH, node: str, now: datetime
+) -> Slot | None:
     """Fires the newest slot whose moment has come, if it wasn't fired before, and asks for its composition.
 
     Older missed slots fold into it: an edition holds everything since the last cut. Whether a late one is held is
-    decided when it is frozen. Slot and job are one transaction, so neither exists without the other.
+    decided when it is frozen. Slot and job are one transaction, so neither exists without the other. While the
+    newsletter is paused nothing is fired: at the end of the pause the newest slot is.
     """
-    slot = latest_slot(newsletter.schedule, newsletter.timezone, now)
+    schedule, name = schedules(newsletter).get(rhythm), job_name(newsletter, rhythm)
+    slot = latest_slot(schedule, newsletter.timezone, now) if schedule else None
     if slot is None:
         return None
     async with db.write() as connection:
         why = "late" if is_late(slot, now) else "fired"
-        if not await _is_new(connection, newsletter, slot, now=now):
+        if not await _is_new(connection, name, slot, now=now):
             return None
-        fired = await jobs.fire(connection, job=job_name(newsletter), slot=slot, node=node, why=why, now=now)
+        if await desk.pause_of(connection, newsletter.name) is not None:
+            return None
+        fired = await jobs.fire(connection, job=name, slot=slot, node=node, why=why, now=now)
         if not fired:
             return None
-        ref = {"newsletter": newsletter.name, "slot": slot.name, "at": slot.at.isoformat()}
+        ref = {"newsletter": newsletter.name, "slot": slot.name, "at": slot.at.isoformat(), "rhythm": rhythm.value}
         key = f"compose:{newsletter.name}:{slot.name}"
         await jobs.add(connection, lane="work", kind="compose", key=key, ref=ref, now=now)
     return slot
@@ -67,7 +81,7 @@ async def ask_for_gathering(db: Database, configs: Sequence[SourceConfig], *, no
     return waiting
 
 
-async def _is_new(connection: AsyncConnection, newsletter: Newsletter, slot: Slot, *, now: datetime) -> bool:
+async def _is_new(connection: AsyncConnection, name: str, slot: Slot, *, now: datetime) -> bool:
     """False for a slot from before the newest fired one: the clock was set back, and its stories are out already."""
-    newest = await jobs.newest_slot(connection, job_name(newsletter), upto=now + AHEAD)
+    newest = await jobs.newest_slot(connection, name, upto=now + AHEAD)
     return newest is None or slot.at > newest

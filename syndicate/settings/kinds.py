@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Validation
 
 from syndicate.domain import slot
 from syndicate.domain.audience import normal_address
+from syndicate.domain.pace import Pace
 from syndicate.domain.selection import path_slug, slug
 from syndicate.errors import AddressProblem, ConfigError
 from syndicate.formats.template import template_names
@@ -21,6 +22,8 @@ from syndicate.sources.read.rules import make_rule
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _DURATION = re.compile(r"(\d{1,6}) ?(s|min|h|d)")
+_RATE = re.compile(r"(\d{1,6}) ?/ ?(s|min|h|d)")
+_MAIL_DOMAIN = re.compile(r"default|[a-z0-9-]+(\.[a-z0-9-]+)+")
 _UNITS: Mapping[str, timedelta] = {
     "s": timedelta(seconds=1),
     "min": timedelta(minutes=1),
@@ -64,11 +67,31 @@ def _title(value: str) -> str:
     return _line(value)
 
 
+def _round_up(value: object) -> slot.Schedule:
+    rhythm = _schedule(value)
+    if not isinstance(rhythm, slot.WallTimes) or not rhythm.weekly:
+        raise ValueError('not a day of the week; write for example "sun 07:00"')
+    return rhythm
+
+
 def _duration(value: object) -> timedelta:
     hit = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if hit is None or not int(hit[1]):
         raise ValueError('not a duration; write for example "30 s", "5 min", "2 h" or "1 d"')
     return int(hit[1]) * _UNITS[hit[2]]
+
+
+def _rate(value: object) -> Pace:
+    hit = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if hit is None or not int(hit[1]):
+        raise ValueError('not a rate; write for example "20 / s", "300 / min" or "5000 / h"')
+    return Pace(number=int(hit[1]), per=_UNITS[hit[2]], words=f"{hit[1]} / {hit[2]}")
+
+
+def _mail_domain(value: str) -> str:
+    if not _MAIL_DOMAIN.fullmatch(value):
+        raise ValueError(f'"{value}" is no mail domain; write for example "gmail.com", or default for all others')
+    return value
 
 
 def _zone(value: str) -> str:
@@ -164,6 +187,11 @@ def _path_slugs(value: object) -> frozenset[str]:
     return frozenset(map(path_slug, _words(value)))
 
 
+def _topics(value: object) -> tuple[str, ...]:
+    """In the order in which readers are offered them, each once."""
+    return tuple(dict.fromkeys(map(path_slug, _words(value))))
+
+
 def _words(value: object) -> tuple[str, ...]:
     if not isinstance(value, tuple) or not all(isinstance(text, str) for text in value):
         raise ValueError('must be a list of words; write for example ["kota", "daerah"]')
@@ -199,11 +227,14 @@ Name = Annotated[str, AfterValidator(_name)]
 Line = Annotated[str, AfterValidator(_line)]
 Title = Annotated[str, AfterValidator(_title)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Rate = Annotated[Pace, BeforeValidator(_rate)]
+MailDomain = Annotated[str, AfterValidator(_mail_domain)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Language = Annotated[str, AfterValidator(_language)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 KeysPath = Annotated[FilePath, AfterValidator(outside_var)]
 Rhythm = Annotated[slot.Schedule, PlainValidator(_schedule)]
+RoundUp = Annotated[slot.Schedule, PlainValidator(_round_up)]
 Address = Annotated[str, AfterValidator(_address)]
 From = Annotated[Sender, PlainValidator(_sender)]
 Subject = Annotated[str, AfterValidator(_subject)]
@@ -213,5 +244,6 @@ Text = Annotated[str, AfterValidator(_text)]
 PictureUrl = Annotated[str, AfterValidator(_picture_url)]
 Slugs = Annotated[frozenset[str], PlainValidator(_slugs)]
 PathSlugs = Annotated[frozenset[str], PlainValidator(_path_slugs)]
+Topics = Annotated[tuple[str, ...], PlainValidator(_topics)]
 PageRules = Annotated[Mapping[str, tuple[str, ...]], PlainValidator(_page_rules)]
 EngineName = Annotated[str, AfterValidator(_engine)]

@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from syndicate.errors import ConfigError
+from syndicate.formats.catalogues import load_phrases
 from syndicate.net.guard import Allowed
 from syndicate.settings.around import Surroundings, path_at
+from syndicate.settings.assets import assets
 from syndicate.settings.file import ConfigFile, find_config, read_config
 from syndicate.settings.keys import create_keys, create_sample_secret
 from syndicate.settings.problems import LISTS, doubles, named, problem_of
@@ -28,6 +30,10 @@ def load(path: Path | None, *, cwd: Path, environ: Mapping[str, str], secrets: b
         settings = Settings.model_validate(file.data, context=_surroundings(file, environ, secrets=secrets))
     except ValidationError as error:
         problems += [problem_of(file, details) for details in error.errors(include_url=False)]
+    try:
+        load_phrases((_folder(file, "locale"), assets("locale")))
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(*problems)
     return settings

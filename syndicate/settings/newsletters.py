@@ -1,9 +1,11 @@
 """The tables of the config file that describe newsletters: the product, how it looks, and who pays for it."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from syndicate.domain import slot
 from syndicate.domain.look import DARK, ENOUGH_CONTRAST, LIGHT, Banner, Look, Palette, Sponsor, contrast, lightened
 from syndicate.settings.addresses import Url
 from syndicate.settings.around import known, surroundings
@@ -16,14 +18,17 @@ from syndicate.settings.kinds import (
     Name,
     PictureUrl,
     Rhythm,
+    RoundUp,
     Subject,
     Template,
     Text,
     Title,
+    Topics,
     Zone,
 )
 from syndicate.settings.tables import SelectTable, Table
 
+MOST_TOPICS = 30  # a choice between more is none, and each may make variants of its own
 _WIDEST = 536  # pixels: the page of a mail without its margins
 
 
@@ -113,11 +118,22 @@ class SponsorTable(Table):
     url: Url
     text: Line = ""
     picture: BannerTable | None = None
+    since: date | None = Field(default=None, alias="from")
+    until: date | None = None
+
+    @field_validator("until")
+    @classmethod
+    def _not_before_since(cls, value: date | None, info: ValidationInfo) -> date | None:
+        since = info.data.get("since")
+        if value is not None and since is not None and value < since:
+            raise ValueError(f"before from; write {since} or a later day")
+        return value
 
     def sponsor(self) -> Sponsor:
         """As the domain has it."""
         picture = self.picture.banner() if self.picture else None
-        return Sponsor(name=self.name, url=self.url, text=self.text, picture=picture)
+        dates = {"since": self.since, "until": self.until}
+        return Sponsor(name=self.name, url=self.url, text=self.text, picture=picture, **dates)
 
 
 class NewsletterTable(Table):
@@ -140,6 +156,18 @@ class NewsletterTable(Table):
     max: int = Field(default=15, ge=1, le=100)
     skip_empty: bool = True
     language: Language | None = None
+    topics: Annotated[Topics, Field(max_length=MOST_TOPICS)] = ()
+    roundup: RoundUp | None = None
+    breaking: Topics = ()
+    breaking_max: int = Field(default=3, ge=1, le=50)
+
+    @field_validator("roundup")
+    @classmethod
+    def _not_of_a_weekly_one(cls, value: slot.Schedule | None, info: ValidationInfo) -> slot.Schedule | None:
+        schedule = info.data.get("schedule")
+        if value is not None and isinstance(schedule, slot.WallTimes) and schedule.weekly:
+            raise ValueError("its schedule is weekly already; leave roundup out")
+        return value
 
     @field_validator("max")
     @classmethod

@@ -13,7 +13,7 @@ from syndicate.settings.whole import TABLES, keys_of
 
 LISTS = ("sources", "feeds", "newsletters", "partners", "endpoints", "receipts")
 _KINDS = ("sources", "channels", "receipts")  # tables whose keys depend on `kind`; pydantic puts the kind into the path
-_SECRETS = frozenset({"password", "secret", "api_key", "webhook_key"})
+_SECRETS = frozenset({"password", "secret", "api_key", "webhook_key", "metrics_key"})
 
 _WORDS: Mapping[str, str] = {
     "missing": "is missing; write {key} = …, see docs/configuration.md",

@@ -1,5 +1,6 @@
 """The tables of the config file, one class each: their keys, defaults and bounds."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from syndicate.domain.pace import Pacing
 from syndicate.domain.selection import Selection
 from syndicate.domain.source import Relation, SourceConfig
 from syndicate.settings.addresses import (
@@ -36,15 +38,18 @@ from syndicate.settings.kinds import (
     FilePath,
     Language,
     Line,
+    MailDomain,
     Name,
     PageRules,
     PathSlugs,
+    Rate,
     Slugs,
     Title,
     Zone,
 )
 from syndicate.settings.secret import NOT_LOOKED_UP, Secret, WebhookSecrets, webhook_key
 
+ALL_OTHERS = "default"  # in the place of a domain: each one that isn't named
 _POLITE = 60  # seconds between two polls of somebody else's host
 
 
@@ -112,6 +117,9 @@ class SiteTable(Table):
     tag_host: Line = Field(default="", pattern=r"^[a-z0-9.-]*$")
 
 
+_SHORTEST_KEY = 32  # characters: nobody counts how often it is tried
+
+
 class WebTable(Table):
     """Our own address."""
 
@@ -119,6 +127,14 @@ class WebTable(Table):
     listen: Listen = "127.0.0.1:8080"
     gone_feeds: tuple[FormerName, ...] = ()
     trusted_proxies: tuple[ProxyEntry, ...] = ()
+    metrics_key: Secret | None = None
+
+    @field_validator("metrics_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value not in (None, NOT_LOOKED_UP) and len(value.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(f"what it refers to is too short; put {_SHORTEST_KEY} or more random characters there")
+        return value
 
     @property
     def bind(self) -> HostPort:
@@ -265,7 +281,22 @@ class FeedTable(Table):
         return value
 
 
-class MaildirChannel(Table):
+class MailChannel(Table):
+    """What all ways out for mail have."""
+
+    rate: Rate | None = None
+    daily: int | None = Field(default=None, ge=1, le=10_000_000)
+    per_domain: Mapping[MailDomain, Rate] = Field(default_factory=dict)
+
+    def pacing(self) -> Pacing | None:
+        """How fast mail may go; None: as fast as it can."""
+        if not (self.rate or self.daily or self.per_domain):
+            return None
+        named = {domain: pace for domain, pace in self.per_domain.items() if domain != ALL_OTHERS}
+        return Pacing(rate=self.rate, daily=self.daily, domains=named, others=self.per_domain.get(ALL_OTHERS))
+
+
+class MaildirChannel(MailChannel):
     """Mail is laid down as files. For trying out, and for a mail system that picks them up."""
 
     kind: Literal["maildir"]
@@ -273,7 +304,7 @@ class MaildirChannel(Table):
     dkim: Name | None = None
 
 
-class SmtpChannel(Table):
+class SmtpChannel(MailChannel):
     """Mail goes to a relay."""
 
     kind: Literal["smtp"]
@@ -298,7 +329,7 @@ class SmtpChannel(Table):
         return value
 
 
-class MailgunChannel(Table):
+class MailgunChannel(MailChannel):
     """Mail goes to a provider who writes the messages, signs them, and tells later what became of them."""
 
     kind: Literal["mailgun"]
@@ -307,6 +338,7 @@ class MailgunChannel(Table):
     region: Literal["us", "eu"] = "us"
     url: Url | None = None
     connections: int = Field(default=1, ge=1, le=16)
+    timeout: Duration = Field(default="60 s", validate_default=True)
     webhook_key: Secret | None = None
 
     @field_validator("url")

@@ -23,8 +23,11 @@ from syndicate.channels import (
 )
 from syndicate.channels.mail.mailgun import REGIONS
 from syndicate.domain import feed, newsletter, partner
+from syndicate.domain.pace import Pacing
 from syndicate.domain.source import SourceConfig
+from syndicate.formats.catalogues import load_phrases
 from syndicate.settings.around import nearest
+from syndicate.settings.assets import assets
 from syndicate.settings.kinds import EngineName, FilePath, KeysPath, Name
 from syndicate.settings.newsletters import BannerTable, DarkTable, LookTable, NewsletterTable, SponsorTable
 from syndicate.settings.secret import NOT_LOOKED_UP, StoreUrl
@@ -63,6 +66,7 @@ class Settings(Table):
     var: FilePath = Field(default="var", validate_default=True)
     keys: KeysPath = Field(default="keys", validate_default=True)
     templates: FilePath = Field(default="templates", validate_default=True)
+    locale: FilePath = Field(default="locale", validate_default=True)
     sample: bool = False
     site_table: SiteTable = Field(alias="site")
     web: WebTable
@@ -119,6 +123,7 @@ class Settings(Table):
             title=table.title,
             url=table.url,
             public_url=self.web.public_url,
+            phrases=load_phrases((self.locale, assets("locale"))),
             language=table.language,
             timezone=table.timezone,
             description=table.description,
@@ -181,6 +186,11 @@ class Settings(Table):
         """The ways out for mail; where secrets weren't looked up, only those that need none."""
         return tuple(self._channel(name, table) for name, table in self.channels.items() if _is_open(table))
 
+    def pacings(self) -> Mapping[str, Pacing]:
+        """By channel, how fast mail may go; without those that may go as fast as they can."""
+        said = {name: table.pacing() for name, table in self.channels.items()}
+        return {name: pacing for name, pacing in said.items() if pacing is not None}
+
     def mailboxes(self) -> tuple[MailboxConfig, ...]:
         """Where receipts come in; where secrets weren't looked up, only those that need none."""
         return tuple(
@@ -235,6 +245,10 @@ class Settings(Table):
             reply_to=table.reply_to or "",
             look=(table.look or self.look).look(),
             sponsor=table.sponsor.sponsor() if table.sponsor else None,
+            topics=table.topics,
+            roundup=table.roundup,
+            breaking=table.breaking,
+            breaking_max=table.breaking_max,
         )
 
     def _channel(self, name: str, table: AnyChannel) -> MailConfig:
@@ -248,6 +262,7 @@ class Settings(Table):
                 user_agent=self.user_agent,
                 url=table.url or REGIONS[table.region],
                 connections=table.connections,
+                timeout_seconds=table.timeout.total_seconds(),
             )
         return SmtpConfig(
             name=name,

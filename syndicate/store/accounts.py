@@ -1,4 +1,7 @@
-"""Accounts, their sessions, and the audit log. There is no statement here that changes or drops a line of the log."""
+"""Accounts, their sessions, and the audit log. No statement here changes or drops a line of the log.
+
+But one: the network, which is personal data, is taken out of old lines.
+"""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -103,6 +106,20 @@ async def open_sessions(connection: AsyncConnection, *, now: datetime) -> dict[s
 async def note(connection: AsyncConnection, entry: Entry) -> None:
     """One more line in the audit log."""
     await connection.execute(insert(audit).values(**asdict(entry) | {"what": entry.what.value}))
+
+
+async def came_from(connection: AsyncConnection, name: str, network: str, *, since: datetime) -> bool:
+    """True where the account signed in from this network lately."""
+    signed_in = audit.c.what == Deed.SIGNED_IN.value
+    query = select(audit.c.id).where(audit.c.who == name, audit.c.at > since, audit.c.network == network, signed_in)
+    return await connection.scalar(query.limit(1)) is not None
+
+
+async def forget_networks(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Takes the network out of the oldest lines that still have one; the lines stay. Returns how many."""
+    old = select(audit.c.id).where(audit.c.at <= before, audit.c.network != "").order_by(audit.c.id).limit(limit)
+    blank = audit.update().where(audit.c.id.in_(old)).values(network="")
+    return (await connection.execute(blank)).rowcount
 
 
 async def log(connection: AsyncConnection, *, limit: int, account: str | None = None) -> list[Entry]:

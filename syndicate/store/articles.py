@@ -41,6 +41,12 @@ async def get(connection: AsyncConnection, identifier: str) -> Article | None:
     return found.get(identifier)
 
 
+async def lock(connection: AsyncConnection, identifiers: Iterable[str]) -> None:
+    """Nobody else changes these stories until we commit: a source and the desk may want to at once."""
+    held = select(articles.c.id).where(among(connection, articles.c.id, identifiers)).order_by(articles.c.id)
+    await connection.execute(held.with_for_update())
+
+
 async def by_ids(connection: AsyncConnection, identifiers: Iterable[str]) -> dict[str, Article]:
     """Articles as they stand now, by id."""
     rows = await connection.execute(_current().where(among(connection, articles.c.id, identifiers)))
@@ -111,7 +117,7 @@ async def versions(connection: AsyncConnection, identifier: str) -> list[tuple[i
     """Every version of an article: number, edit class, when we saw it, what it said."""
     query = select(article_versions).where(article_versions.c.article_id == identifier)
     rows = await connection.execute(query.order_by(article_versions.c.version))
-    return [(row.version, Edit(row.edit), row.seen_at, _content(row.content)) for row in rows]
+    return [(row.version, Edit(row.edit), row.seen_at, content_of(row.content)) for row in rows]
 
 
 async def held_hash(connection: AsyncConnection, identifier: str) -> tuple[str, int]:
@@ -207,7 +213,7 @@ async def _contents(connection: AsyncConnection, wanted: Mapping[str, int]) -> d
         among(connection, article_versions.c.article_id, wanted)
     )
     rows = await connection.execute(query)
-    return {row.article_id: _content(row.content) for row in rows if wanted[row.article_id] == row.version}
+    return {row.article_id: content_of(row.content) for row in rows if wanted[row.article_id] == row.version}
 
 
 def _as_of(now: Article, change: Row[Any], content: Content, loud_at: datetime | None) -> Article:
@@ -240,7 +246,7 @@ async def _add_version(connection: AsyncConnection, article: Article, digest: st
             version=article.version,
             hash=digest,
             edit=article.edit.value,
-            content=_record(article.content),
+            content=content_record(article.content),
             seen_at=article.changed_at,
         )
     )
@@ -250,16 +256,18 @@ def _article(row: Row[Any]) -> Article:
     data = row._asdict()
     data.pop("churn")
     data.pop("own_page")
-    data |= {"content": _content(data["content"]), "edit": Edit(data["edit"]), "state": ArticleState(data["state"])}
+    data |= {"content": content_of(data["content"]), "edit": Edit(data["edit"]), "state": ArticleState(data["state"])}
     return Article(**data)
 
 
-def _record(content: Content) -> dict[str, Any]:
+def content_record(content: Content) -> dict[str, Any]:
+    """What a version says, as JSON can hold it."""
     record = asdict(content) | {"provenance": dict(content.provenance)}
     return record | {"published": content.published.isoformat(), "updated": content.updated.isoformat()}
 
 
-def _content(record: Mapping[str, Any]) -> Content:
+def content_of(record: Mapping[str, Any]) -> Content:
+    """The opposite of `content_record`."""
     lists: Sequence[str] = ("authors", "sections", "tags", "flags", "initials")
     data = {**record, **{name: tuple(record.get(name, ())) for name in lists}}
     data |= {name: datetime.fromisoformat(record[name]) for name in ("published", "updated")}

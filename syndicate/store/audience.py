@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from syndicate.domain.audience import Subscriber, SubscriptionState
+from syndicate.domain.audience import Rhythm, Subscriber, SubscriptionState
+from syndicate.domain.receipt import Suppressed
+from syndicate.domain.suppression import REOPENED, outweighs
 from syndicate.store.db import insert_new
 from syndicate.store.sets import among
 from syndicate.store.tables import deliveries, editions, subscribers, subscriptions, suppressions
@@ -23,12 +25,24 @@ class Subscription:
     since: datetime
     ended_at: datetime | None
     origin: str
+    topics: tuple[str, ...] = ()  # slugs of the newsletter's topics; (): all of it
+    rhythm: Rhythm = Rhythm.EACH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppression:
+    """Why and since when an address isn't written to."""
+
+    reason: str
+    at: datetime
+    until: datetime | None  # of a suspension; None: for good
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
     """One line of a subscriber's history."""
 
+    id: int
     edition_id: int
     newsletter: str
     slot: str
@@ -159,18 +173,24 @@ async def subscriptions_of(connection: AsyncConnection, subscriber_id: int) -> l
             since=row.since,
             ended_at=row.ended_at,
             origin=row.origin,
+            topics=tuple(row.topics),
+            rhythm=Rhythm(row.rhythm),
         )
         for row in rows
     ]
 
 
-async def history(connection: AsyncConnection, subscriber_id: int, *, limit: int = 50) -> list[Received]:
-    """What a person was sent, newest first, and how each ended."""
+async def history(
+    connection: AsyncConnection, subscriber_id: int, *, limit: int = 50, before: int | None = None
+) -> list[Received]:
+    """What a person was sent, newest first, and how each ended; from the line before `before` on."""
     ledger, book = deliveries.c, editions.c
     query = select(
-        *(ledger.edition_id, book.newsletter, book.slot, book.subject),
+        *(ledger.id, ledger.edition_id, book.newsletter, book.slot, book.subject),
         *(ledger.state, ledger.reason, ledger.code, ledger.text, ledger.settled_at, ledger.receipt),
     ).join(editions, book.id == ledger.edition_id)
+    if before is not None:
+        query = query.where(ledger.id < before)
     rows = await connection.execute(
         query.where(ledger.subscriber_id == subscriber_id).order_by(ledger.id.desc()).limit(limit)
     )
@@ -178,18 +198,39 @@ async def history(connection: AsyncConnection, subscriber_id: int, *, limit: int
 
 
 async def suppress(connection: AsyncConnection, digest: str, reason: str, *, now: datetime) -> None:
-    """Never write to this address again. The first reason is kept, but a suspension is none."""
-    await connection.execute(
-        delete(suppressions).where(suppressions.c.digest == digest, suppressions.c.until.is_not(None))
-    )
+    """Never write to this address again. The first reason is kept, but a suspension and what the new one outweighs."""
+    held = (await suppressions_of(connection, [digest])).get(digest)
+    if held is not None and (held.until is not None or outweighs(reason, held.reason)):
+        await connection.execute(delete(suppressions).where(suppressions.c.digest == digest))
     await insert_new(connection, suppressions, {"digest": digest, "reason": reason, "at": now})
 
 
-async def suppression(connection: AsyncConnection, digest: str) -> tuple[str, datetime] | None:
-    """Why and since when we must not write to this address."""
+async def suppression(connection: AsyncConnection, digest: str, *, lock: bool = False) -> tuple[str, datetime] | None:
+    """Why and since when we must not write to this address. `lock`: nobody changes that until this transaction ends."""
     query = select(suppressions.c.reason, suppressions.c.at).where(suppressions.c.digest == digest)
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     return (row.reason, row.at) if row else None
+
+
+async def suppressions_of(connection: AsyncConnection, digests: Iterable[str]) -> dict[str, Suppression]:
+    """The same of many, by digest."""
+    columns = (suppressions.c.digest, suppressions.c.reason, suppressions.c.at, suppressions.c.until)
+    rows = await connection.execute(select(*columns).where(among(connection, suppressions.c.digest, digests)))
+    return {row.digest: Suppression(reason=row.reason, at=row.at, until=row.until) for row in rows}
+
+
+async def lift(connection: AsyncConnection, digest: str, *, until: datetime) -> bool:
+    """The address may be written to again, unless it was suppressed after `until`. False: nothing stood there."""
+    here = delete(suppressions).where(suppressions.c.digest == digest, suppressions.c.at <= until)
+    return (await connection.execute(here)).rowcount == 1
+
+
+async def reopen(connection: AsyncConnection, digest: str, *, now: datetime) -> bool:
+    """A complaint that the reader's own confirmation lifts from now on. False: there is no complaint."""
+    here = update(suppressions).where(
+        suppressions.c.digest == digest, suppressions.c.reason == Suppressed.COMPLAINT.value
+    )
+    return (await connection.execute(here.values(reason=REOPENED, at=now))).rowcount == 1
 
 
 def _active(newsletter: str) -> ColumnElement[bool]:

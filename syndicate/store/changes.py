@@ -1,14 +1,16 @@
 """The change log and everybody's place in it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import Edit
 from syndicate.domain.change import Change, ChangeKind
 from syndicate.store.db import upsert
+from syndicate.store.sets import among
 from syndicate.store.tables import changes, counters, cursors
 
 _SEQ = "seq"
@@ -69,6 +71,21 @@ async def of_article(connection: AsyncConnection, article_id: str) -> list[Chang
     return [_change(row) for row in rows]
 
 
+async def rewritten(connection: AsyncConnection, article_ids: Iterable[str], *, upto: int) -> dict[str, list[int]]:
+    """When these articles changed in what they say: the seqs of corrections and major edits, for those with any."""
+    mattered = or_(
+        changes.c.kind == ChangeKind.CORRECTED.value,
+        and_(changes.c.kind == ChangeKind.UPDATED.value, changes.c.edit == Edit.MAJOR.value),
+    )
+    query = select(changes.c.article_id, changes.c.seq).where(
+        among(connection, changes.c.article_id, article_ids), changes.c.seq <= upto, mattered
+    )
+    found: dict[str, list[int]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.article_id, []).append(row.seq)
+    return found
+
+
 async def unread(connection: AsyncConnection, name: str) -> tuple[int, int]:
     """How far a reader has read, 0 if it has never begun, and the newest seq: what is between is news to it."""
     place = select(cursors.c.seq).where(cursors.c.name == name).scalar_subquery()
@@ -86,6 +103,11 @@ async def cursor(connection: AsyncConnection, name: str, *, lock: bool = False) 
 async def move_cursor(connection: AsyncConnection, name: str, seq: int) -> None:
     """Sets a reader's place."""
     await upsert(connection, cursors, {"name": name}, {"seq": seq})
+
+
+async def forget_cursor(connection: AsyncConnection, name: str) -> None:
+    """A reader that is no more. One of its name that comes later begins anew."""
+    await connection.execute(delete(cursors).where(cursors.c.name == name))
 
 
 async def move_on(connection: AsyncConnection, name: str, *, after: int, upto: int) -> bool:

@@ -1,6 +1,6 @@
 """The ledger of consents. There is no statement here that changes or drops a row."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.consent import Consent, Said
+from syndicate.store.sets import among
 from syndicate.store.tables import consents
 
 
@@ -31,9 +32,17 @@ async def of_person(connection: AsyncConnection, digest: str) -> list[Consent]:
             language=row.language,
             text_version=row.text_version,
             text_hash=row.text_hash,
+            note=row.note,
         )
         for row in found
     ]
+
+
+async def last_lifts(connection: AsyncConnection, digests: Collection[str]) -> dict[str, datetime]:
+    """When a suppression of these addresses was lifted last, by digest."""
+    lifted = consents.c.what == Said.LIFTED.value
+    query = select(consents.c.digest, consents.c.at).where(among(connection, consents.c.digest, digests), lifted)
+    return {row.digest: row.at for row in await connection.execute(query.order_by(consents.c.id))}
 
 
 async def has_denied(connection: AsyncConnection, digest: str, *, since: datetime) -> bool:

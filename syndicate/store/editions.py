@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, delete, exists, func, insert, literal, null, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.article import ArticleState
-from syndicate.domain.audience import SubscriptionState
+from syndicate.domain.audience import Rhythm
 from syndicate.domain.change import ChangeKind
-from syndicate.domain.delivery import Exclusion, State
+from syndicate.domain.delivery import State
 from syndicate.domain.edition import Books, Edition, EditionState
+from syndicate.domain.variant import WHOLE
 from syndicate.store.db import insert_new, upsert
 from syndicate.store.sets import among
 from syndicate.store.tables import (
@@ -24,9 +23,6 @@ from syndicate.store.tables import (
     edition_books,
     edition_variants,
     editions,
-    subscribers,
-    subscriptions,
-    suppressions,
 )
 
 READABLE = (EditionState.FROZEN.value, EditionState.DONE.value)
@@ -37,11 +33,12 @@ OPEN_STATES = (State.DUE, State.CLAIMED, State.SENDING, State.DEFERRED)
 class Rendering:
     """An edition as readers see it; `variant` names which of its renderings it is, `mark` the holes in it."""
 
-    variant: str
+    variant: str  # the number as a name, but for the whole edition's, which is "all"
     mark: str
     subject: str
     html: str
     text: str
+    number: int = WHOLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +67,7 @@ async def begin(connection: AsyncConnection, edition: Edition) -> Edition:
     row = {"newsletter": edition.newsletter, "slot": edition.slot, "slot_at": edition.slot_at}
     row |= {"state": edition.state.value, "cut_from": edition.cut_from, "cut_to": edition.cut_to}
     row |= {"subject": "", "content_hash": "", "created_at": edition.created_at, "why": ""}
-    row |= {"channel": edition.channel}
+    row |= {"channel": edition.channel, "rhythm": edition.rhythm.value}
     await insert_new(connection, editions, row)
     found = await by_slot(connection, edition.newsletter, edition.slot)
     if found is None:
@@ -92,6 +89,17 @@ async def get(connection: AsyncConnection, identifier: int, *, lock: bool = Fals
     return _edition(row) if row else None
 
 
+async def of_delivery(connection: AsyncConnection, delivery: int) -> tuple[Edition, int] | None:
+    """The edition that a delivery is of, and the number of its variant."""
+    query = select(editions, deliveries.c.variant).join(deliveries, deliveries.c.edition_id == editions.c.id)
+    row = (await connection.execute(query.where(deliveries.c.id == delivery))).one_or_none()
+    if row is None:
+        return None
+    data = row._asdict()
+    variant: int = data.pop("variant")
+    return _from_record(data), variant
+
+
 async def newest(connection: AsyncConnection, *, limit: int, newsletter: str | None = None) -> list[Edition]:
     """Editions, newest first."""
     query = select(editions).order_by(editions.c.id.desc()).limit(limit)
@@ -111,6 +119,20 @@ async def unfinished(connection: AsyncConnection, *, newsletter: str | None = No
     query = select(editions).where(editions.c.state.in_(going)).order_by(editions.c.id)
     rows = await connection.execute(query if newsletter is None else query.where(editions.c.newsletter == newsletter))
     return [_edition(row) for row in rows]
+
+
+async def held(connection: AsyncConnection, newsletter: str) -> list[Edition]:
+    """The editions of a newsletter that are on hold, oldest first."""
+    here = editions.c.newsletter == newsletter, editions.c.state == EditionState.HELD.value
+    rows = await connection.execute(select(editions).where(*here).order_by(editions.c.id))
+    return [_edition(row) for row in rows]
+
+
+async def unfinished_of(connection: AsyncConnection, newsletter: str, rhythm: Rhythm) -> Edition | None:
+    """The edition of a rhythm that is being composed, if there is one."""
+    query = select(editions).where(editions.c.newsletter == newsletter, editions.c.rhythm == rhythm.value)
+    row = (await connection.execute(query.where(editions.c.state == EditionState.COMPOSING.value))).first()
+    return _edition(row) if row else None
 
 
 async def unsettled(connection: AsyncConnection) -> list[Edition]:
@@ -212,7 +234,7 @@ async def with_article(
     found = []
     for data in (row._asdict() for row in rows):
         story = Story(**{name: data.pop(name) for name in names})
-        found.append((Edition(**data | {"state": EditionState(data["state"])}), story))
+        found.append((_from_record(data), story))
     return found
 
 
@@ -235,11 +257,14 @@ async def first_cut(connection: AsyncConnection, newsletter: str) -> int | None:
     return await connection.scalar(query.order_by(editions.c.cut_from).limit(1))
 
 
-async def told(connection: AsyncConnection, newsletter: str, article_ids: Iterable[str]) -> frozenset[str]:
-    """Which of these articles an edition of this newsletter holds, or left out for good."""
+async def told(
+    connection: AsyncConnection, newsletter: str, article_ids: Iterable[str], *, rhythm: Rhythm = Rhythm.EACH
+) -> frozenset[str]:
+    """Which of these articles an edition of this newsletter and rhythm holds, or left out for good."""
     query = select(edition_articles.c.article_id).join(editions, editions.c.id == edition_articles.c.edition_id)
     query = query.where(
         editions.c.newsletter == newsletter,
+        editions.c.rhythm == rhythm.value,
         editions.c.state != EditionState.COMPOSING.value,
         among(connection, edition_articles.c.article_id, article_ids),
     )
@@ -252,49 +277,50 @@ async def rendering(connection: AsyncConnection, identifier: int, variant: str) 
         edition_variants.c.edition_id == identifier, edition_variants.c.variant == variant
     )
     row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    return Rendering(variant=row.variant, mark=row.mark, subject=row.subject, html=row.html, text=row.text)
+    return None if row is None else _rendering(row)
 
 
-async def add_candidates(
-    connection: AsyncConnection, edition: Edition, *, after: int, limit: int, now: datetime
-) -> int | None:
-    """Inserts the next `limit` active subscribers as `due`, suppressed ones as `excluded`; those there already stay.
-
-    Returns the last subscriber number taken, None when there was nobody left.
-    """
-    active = (
-        select(subscriptions.c.subscriber_id)
-        .where(subscriptions.c.newsletter == edition.newsletter, subscriptions.c.subscriber_id > after)
-        .where(subscriptions.c.state == SubscriptionState.ACTIVE.value, subscriptions.c.since <= edition.created_at)
-        .order_by(subscriptions.c.subscriber_id)
-        .limit(limit)
-    ).subquery()
-    last: int | None = await connection.scalar(select(func.max(active.c.subscriber_id)))
-    if last is not None:
-        await connection.execute(_candidate_rows(connection, edition, active, now))
-    return last
-
-
-async def forget_candidates(connection: AsyncConnection) -> None:
-    """Those of editions that are still being composed. They are written down anew before the freeze."""
-    composing = select(editions.c.id).where(editions.c.state == EditionState.COMPOSING.value)
-    await connection.execute(delete(deliveries).where(deliveries.c.edition_id.in_(composing)))
-
-
-async def missing_candidates(connection: AsyncConnection, edition: Edition) -> int:
-    """How many active subscribers of before the edition are not among its candidates. Must be 0 at the freeze."""
-    there = exists().where(
-        deliveries.c.edition_id == edition.id, deliveries.c.subscriber_id == subscriptions.c.subscriber_id
+async def renderings(connection: AsyncConnection, identifier: int, numbers: Iterable[int]) -> dict[int, Rendering]:
+    """Those of its renderings that have these numbers."""
+    query = select(edition_variants).where(
+        edition_variants.c.edition_id == identifier, among(connection, edition_variants.c.number, numbers)
     )
-    query = select(func.count()).where(
-        subscriptions.c.newsletter == edition.newsletter,
-        subscriptions.c.state == SubscriptionState.ACTIVE.value,
-        subscriptions.c.since <= edition.created_at,
-        ~there,
-    )
-    return await connection.scalar(query) or 0
+    return {row.number: _rendering(row) for row in await connection.execute(query)}
+
+
+async def numbers(connection: AsyncConnection, identifier: int, *, unrendered: bool = False) -> list[int]:
+    """The numbers of an edition's variants; of those that are still to be rendered."""
+    query = select(edition_variants.c.number).where(edition_variants.c.edition_id == identifier)
+    query = query.where(edition_variants.c.mark == "") if unrendered else query
+    return [row.number for row in await connection.execute(query.order_by(edition_variants.c.number))]
+
+
+async def marks(connection: AsyncConnection, identifier: int) -> dict[int, str]:
+    """The mark of each rendering by its number; "" for those that are still to be rendered."""
+    query = select(edition_variants.c.number, edition_variants.c.mark)
+    rows = await connection.execute(query.where(edition_variants.c.edition_id == identifier))
+    return {row.number: row.mark for row in rows}
+
+
+async def set_rendering(connection: AsyncConnection, identifier: int, rendering: Rendering) -> None:
+    """Writes a variant's rendering down, whose number readers have already."""
+    values = {name: getattr(rendering, name) for name in ("mark", "subject", "html", "text")}
+    here = edition_variants.c.edition_id == identifier, edition_variants.c.number == rendering.number
+    await connection.execute(update(edition_variants).where(*here).values(**values))
+
+
+async def put_rendering(connection: AsyncConnection, identifier: int, whole: Rendering) -> None:
+    """The whole edition anew, of the same stories: readers keep their variants, which are rendered anew as well."""
+    await set_rendering(connection, identifier, whole)
+    others = edition_variants.c.edition_id == identifier, edition_variants.c.number != whole.number
+    blank = dict.fromkeys(("mark", "subject", "html", "text"), "")
+    await connection.execute(update(edition_variants).where(*others).values(**blank))
+
+
+async def cuts(connection: AsyncConnection, identifiers: Iterable[int]) -> dict[int, int]:
+    """Up to which change of the log these editions tell."""
+    query = select(editions.c.id, editions.c.cut_to).where(among(connection, editions.c.id, identifiers))
+    return {row.id: row.cut_to for row in await connection.execute(query)}
 
 
 async def count_books(connection: AsyncConnection, identifier: int) -> Books:
@@ -333,22 +359,14 @@ async def delivery_span(connection: AsyncConnection, identifier: int) -> tuple[i
     return (row[0], row[1]) if row[0] is not None else None
 
 
-def _candidate_rows(connection: AsyncConnection, edition: Edition, active: Any, now: datetime) -> Any:
-    suppressed = exists().where(suppressions.c.digest == subscribers.c.digest)
-    moment = bindparam(None, now, type_=deliveries.c.first_due.type, unique=True)
-    state = case((suppressed, State.EXCLUDED.value), else_=State.DUE.value)
-    reason = case((suppressed, Exclusion.SUPPRESSED.value), else_="")
-    settled = case((suppressed, moment), else_=null())
-    blank = literal("")
-    rows = select(
-        *(literal(edition.id), subscribers.c.id, state, reason, literal(0)),
-        *(moment, blank, blank, blank, blank, settled),
-    ).join(active, active.c.subscriber_id == subscribers.c.id)
-    columns = ["edition_id", "subscriber_id", "state", "reason", "attempt"]
-    columns += ["first_due", "owner", "code", "text", "provider_ref", "settled_at"]
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return make(deliveries).from_select(columns, rows.where(literal(True))).on_conflict_do_nothing()
+def _rendering(row: Row[Any]) -> Rendering:
+    names = ("variant", "mark", "subject", "html", "text", "number")
+    return Rendering(**{name: getattr(row, name) for name in names})
 
 
 def _edition(row: Row[Any]) -> Edition:
-    return Edition(**{**row._asdict(), "state": EditionState(row.state)})
+    return _from_record(row._asdict())
+
+
+def _from_record(data: dict[str, Any]) -> Edition:
+    return Edition(**data | {"state": EditionState(data["state"]), "rhythm": Rhythm(data["rhythm"])})

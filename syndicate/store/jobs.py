@@ -16,6 +16,7 @@ from syndicate.store.tables import job_runs, jobs
 
 MOST_ATTEMPTS = 8  # then the job is dead: it crashed or failed that often, a person must look
 _PENDING, _DEAD = "pending", "dead"
+_AT_ONCE = 200  # rows a statement: 10 parameters each, and SQLite takes 32,766
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,11 @@ class Job:
     problem: str
     created_at: datetime
 
+    @property
+    def is_dead(self) -> bool:
+        """True for what failed so often that only a person has it tried again."""
+        return self.state == _DEAD
+
 
 async def add(
     connection: AsyncConnection,
@@ -47,16 +53,32 @@ async def add(
     not_before: datetime | None = None,
 ) -> None:
     """Asks for work. A waiting job with this key is enough; a running one will run again, a dead one is tried anew."""
+    await add_all(connection, lane=lane, kind=kind, refs={key: ref}, now=now, not_before=not_before)
+
+
+async def add_all(
+    connection: AsyncConnection,
+    *,
+    lane: str,
+    kind: str,
+    refs: Mapping[str, Mapping[str, Any]],
+    now: datetime,
+    not_before: datetime | None = None,
+) -> None:
+    """The same for many, by key: an edition to a million readers asks a thousand times at once."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     due = not_before or now
-    row = {"lane": lane, "kind": kind, "key": key, "ref": dict(ref), "state": _PENDING, "attempt": 0, "asked": 1}
-    new = make(jobs).values(**row, not_before=due, problem="", created_at=now)
+    common = {"lane": lane, "kind": kind, "state": _PENDING, "attempt": 0, "asked": 1, "not_before": due}
+    rows = [{**common, "key": key, "ref": dict(ref), "problem": "", "created_at": now} for key, ref in refs.items()]
+    new = make(jobs)
     earlier = func.least(jobs.c.not_before, new.excluded.not_before)
     if connection.dialect.name == "sqlite":
         earlier = func.min(jobs.c.not_before, new.excluded.not_before)
     attempt = case((jobs.c.state == _DEAD, 0), else_=jobs.c.attempt)
     again = {"asked": jobs.c.asked + 1, "not_before": earlier, "state": _PENDING, "attempt": attempt}
-    await connection.execute(new.on_conflict_do_update(index_elements=["key"], set_=again))
+    asked = new.on_conflict_do_update(index_elements=["key"], set_=again)
+    for start in range(0, len(rows), _AT_ONCE):
+        await connection.execute(asked.values(rows[start : start + _AT_ONCE]))
     connection.info[RINGS] = True
 
 
@@ -163,6 +185,19 @@ async def any_of(connection: AsyncConnection, prefix: str) -> bool:
     """True while a job whose key begins so is waiting or running."""
     query = select(jobs.c.id).where(jobs.c.key.startswith(prefix, autoescape=True), jobs.c.state == _PENDING)
     return await connection.scalar(query.limit(1)) is not None
+
+
+async def of_prefix(connection: AsyncConnection, prefix: str) -> list[Job]:
+    """The jobs whose key begins so, dead ones too, the first to be due first."""
+    query = select(jobs).where(jobs.c.key.startswith(prefix, autoescape=True))
+    return [_job(row) for row in await connection.execute(query.order_by(jobs.c.not_before, jobs.c.id))]
+
+
+async def hurry(connection: AsyncConnection, prefix: str, *, now: datetime) -> None:
+    """Waiting jobs whose key begins so are due now."""
+    here = and_(jobs.c.key.startswith(prefix, autoescape=True), jobs.c.state == _PENDING, jobs.c.not_before > now)
+    await connection.execute(update(jobs).where(here).values(not_before=now))
+    connection.info[RINGS] = True
 
 
 async def counts(connection: AsyncConnection) -> dict[tuple[str, str], int]:

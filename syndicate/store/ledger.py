@@ -12,7 +12,20 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, exists, func, literal, or_, select, true, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from syndicate.domain.audience import Subscriber, SubscriptionState
@@ -25,6 +38,7 @@ from syndicate.store.editions import OPEN_STATES
 from syndicate.store.sets import among
 from syndicate.store.tables import (
     deliveries,
+    edition_books,
     editions,
     from_instant,
     holds,
@@ -155,7 +169,7 @@ async def mark(connection: AsyncConnection, ids: Sequence[int], *, owner: str, n
     May be sent: held by `owner`, subscription active, address not suppressed, edition frozen, no hold. Whoever has
     left meanwhile becomes `excluded` with the reason; the rest goes back to `due`. Returns the marked ids.
     """
-    states = {"owner": owner, **ledger_sql.MARK_STATES}
+    states = {"owner": owner, "now": to_instant(now), **ledger_sql.MARK_STATES}
     if connection.dialect.name == "sqlite":
         ((ready,),) = await rows_of(connection, ledger_sql.MARKABLE_SQLITE, {"ids": json.dumps(list(ids)), **states})
         await rows_of(connection, ledger_sql.MARK_SQLITE, {"ids": ready, **states})
@@ -165,7 +179,7 @@ async def mark(connection: AsyncConnection, ids: Sequence[int], *, owner: str, n
         sending = {number for (number,) in marked}
     if len(sending) < len(ids):
         mine = and_(among(connection, deliveries.c.id, ids), _in_state(Happening.MARK), deliveries.c.owner == owner)
-        await _exclude(connection, and_(mine, or_(_suppressed(), ~_subscribed())), now=now)
+        await _exclude(connection, and_(mine, or_(_suppressed(now), ~_subscribed())), now=now)
         await connection.execute(update(deliveries).where(mine).values(state=State.DUE.value, owner=""))
     return sending
 
@@ -254,10 +268,10 @@ async def resolve(connection: AsyncConnection, edition_id: int, proven: Mapping[
     """Settles doubts by evidence: True, it was taken over; False, it certainly was not and is due again."""
     taken, lost = ([number for number, proof in proven.items() if proof is sent] for sent in (True, False))
     values = {"state": step(State.UNCERTAIN, Happening.PROVE_SENT).value, "code": "evidence", "text": ""}
-    here = and_(among(connection, deliveries.c.id, taken), _in_state(Happening.PROVE_SENT))
     # It was settled when it became a doubt: that is when the mail went out, as far as anybody knows.
-    values |= {"settled_at": func.coalesce(deliveries.c.settled_at, literal(now, deliveries.c.settled_at.type))}
-    done = await connection.execute(update(deliveries).where(here).values(**values))
+    went = func.coalesce(deliveries.c.settled_at, literal(now, deliveries.c.settled_at.type))
+    here = and_(among(connection, deliveries.c.id, taken), _in_state(Happening.PROVE_SENT))
+    done = await connection.execute(update(deliveries).where(here).values(**values, settled_at=went))
     await _move(connection, edition_id, uncertain=-done.rowcount, accepted=done.rowcount)
     await _send_again(connection, edition_id, among(connection, deliveries.c.id, lost), Happening.PROVE_UNSENT, now=now)
 
@@ -274,6 +288,35 @@ async def cancel_unsent(connection: AsyncConnection, edition_id: int, *, now: da
         deliveries.c.state.in_([s.value for s in (State.DUE, State.CLAIMED, State.DEFERRED)]),
     )
     await _exclude(connection, unsent, now=now, otherwise=Exclusion.CANCELLED)
+
+
+async def exclude_person(connection: AsyncConnection, subscriber: int, reason: Exclusion, *, now: datetime) -> int:
+    """Nothing more goes to a person, of any edition; what is on the wire ends by itself. Returns how many mails.
+
+    The kept counts are locked first, and rows that a worker has in hand are left to it: it finds the person gone when
+    it claims or marks them. So no two transactions wait for each other's rows.
+    """
+    off_the_wire = _in_state(Happening.EXCLUDE), deliveries.c.state != State.SENDING.value
+    theirs = and_(deliveries.c.subscriber_id == subscriber, *off_the_wire)
+    touched = select(deliveries.c.edition_id).where(theirs).distinct()
+    books = select(edition_books.c.edition_id).where(edition_books.c.edition_id.in_(touched))
+    await connection.execute(books.order_by(edition_books.c.edition_id).with_for_update())
+    free = await connection.execute(select(deliveries.c.id).where(theirs).with_for_update(skip_locked=True))
+    ids = [row.id for row in free]
+    await _exclude(connection, among(connection, deliveries.c.id, ids), now=now, otherwise=reason)
+    return len(ids)
+
+
+async def forget_words(connection: AsyncConnection, subscriber: int) -> None:
+    """What was said of a person's mails may name them: only their number stays, and what became of each mail.
+
+    Rows that a worker has in hand are left to it, as above.
+    """
+    told = or_(deliveries.c.text != "", deliveries.c.provider_ref != "")
+    theirs = select(deliveries.c.id).where(deliveries.c.subscriber_id == subscriber, told)
+    free = await connection.execute(theirs.with_for_update(skip_locked=True))
+    mine = among(connection, deliveries.c.id, [row.id for row in free])
+    await connection.execute(update(deliveries).where(mine).values(text="", provider_ref=""))
 
 
 def _in_state(happening: Happening) -> ColumnElement[bool]:
@@ -293,8 +336,11 @@ def _subscribed() -> ColumnElement[bool]:
     )
 
 
-def _suppressed() -> ColumnElement[bool]:
-    return exists().where(subscribers.c.id == deliveries.c.subscriber_id, suppressions.c.digest == subscribers.c.digest)
+def _suppressed(now: datetime) -> ColumnElement[bool]:
+    """A suspension that is over, and not taken away yet, is none."""
+    holds_still = or_(suppressions.c.until.is_(None), suppressions.c.until > now)
+    mine = subscribers.c.id == deliveries.c.subscriber_id
+    return exists().where(mine, suppressions.c.digest == subscribers.c.digest, holds_still)
 
 
 async def _doubt(connection: AsyncConnection, where: ColumnElement[bool], why: str, *, now: datetime) -> int:
@@ -321,14 +367,14 @@ async def _erased(connection: AsyncConnection, ids: Sequence[int], *, owner: str
     """People who were erased after the freeze: their row stays in the books."""
     if ids:
         mine = and_(among(connection, deliveries.c.id, ids), deliveries.c.owner == owner)
-        await _exclude(connection, mine, now=now, otherwise=Exclusion.UNSUBSCRIBED)
+        await _exclude(connection, mine, now=now, otherwise=Exclusion.ERASED)
 
 
 async def _exclude(
     connection: AsyncConnection, where: ColumnElement[bool], *, now: datetime, otherwise: Exclusion | None = None
 ) -> None:
     rest = (otherwise or Exclusion.UNSUBSCRIBED).value
-    reason = rest if otherwise else case((_suppressed(), Exclusion.SUPPRESSED.value), else_=rest)
+    reason = rest if otherwise else case((_suppressed(now), Exclusion.SUPPRESSED.value), else_=rest)
     changed = update(deliveries).where(where, _in_state(Happening.EXCLUDE))
     changed = changed.values(state=State.EXCLUDED.value, reason=reason, owner="", settled_at=now)
     done = await connection.execute(changed.returning(deliveries.c.edition_id))

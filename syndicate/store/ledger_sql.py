@@ -34,7 +34,7 @@ WHERE id = ANY(:ids) AND state = :claimed AND owner = :owner
     WHERE editions.id = deliveries.edition_id AND editions.state = :frozen
       AND subscriptions.subscriber_id = deliveries.subscriber_id AND subscriptions.state = :active)
   AND NOT EXISTS (SELECT * FROM subscribers JOIN suppressions ON suppressions.digest = subscribers.digest
-    WHERE subscribers.id = deliveries.subscriber_id)
+    WHERE subscribers.id = deliveries.subscriber_id AND (suppressions.until IS NULL OR suppressions.until > :now))
   AND NOT EXISTS (SELECT * FROM holds)
 RETURNING id
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, and_, bindparam, cast, column, delete, func, literal, or_, select, update
+from sqlalchemy import Row, Table, bindparam, cast, column, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,8 @@ from syndicate.store.audience import Subscription
 from syndicate.store.sets import among
 from syndicate.store.tables import Json, consents, subscribers, subscriptions, suppressions, to_instant
 
+_NOT_THEM = (Said.DENIED, Said.MOVED)  # last words of an address that no list makes a reader's
+
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
@@ -23,7 +25,7 @@ class Known:
 
     suppressed: Mapping[str, str]  # the reason; a suspension is none
     suspended: frozenset[str]
-    denied: frozenset[str]  # told us once that it wasn't them, and confirmed nothing since
+    denied: frozenset[str]  # told us that it wasn't them, or moved to another address, and confirmed nothing since
     people: Mapping[str, int]
     chosen: Mapping[tuple[str, str], Subscription]  # by digest and newsletter
 
@@ -194,10 +196,12 @@ async def _confirmed(connection: AsyncConnection, digests: Collection[str]) -> d
 
 
 async def _denied(connection: AsyncConnection, digests: Collection[str]) -> frozenset[str]:
-    both = or_(consents.c.what == Said.DENIED.value, consents.c.what == Said.CONFIRMED.value)
-    query = select(consents.c.digest, consents.c.what).where(and_(among(connection, consents.c.digest, digests), both))
+    telling = [what.value for what in (Said.CONFIRMED, *_NOT_THEM)]
+    query = select(consents.c.digest, consents.c.what).where(
+        among(connection, consents.c.digest, digests), consents.c.what.in_(telling)
+    )
     last = {row.digest: row.what for row in await connection.execute(query.order_by(consents.c.id))}
-    return frozenset(digest for digest, what in last.items() if what == Said.DENIED.value)
+    return frozenset(digest for digest, what in last.items() if what in _NOT_THEM)
 
 
 async def _insert_new(

@@ -13,7 +13,7 @@ from syndicate.store.db import insert_new
 from syndicate.store.sets import among
 from syndicate.store.tables import deliveries, editions, receipts, subscribers, suppressions
 
-_NEW, _DONE = "new", "done"
+_NEW, _DONE, _FAILED = "new", "done", "failed"
 _LOOKED_AT = 200  # of a person's newest mails, to judge whether they can be reached
 
 
@@ -89,6 +89,20 @@ async def note(
     return (await connection.execute(update(receipts).where(here).values(**values))).rowcount == 1
 
 
+async def set_aside(connection: AsyncConnection, identifier: int, problem: str) -> None:
+    """What couldn't be followed keeps its bytes and waits for a person."""
+    here = and_(receipts.c.id == identifier, receipts.c.state == _NEW)
+    await connection.execute(update(receipts).where(here).values(state=_FAILED, text=problem))
+
+
+async def retry(connection: AsyncConnection, identifier: int | None) -> int:
+    """What was set aside is unread again; None: all of it. Returns how many."""
+    aside = update(receipts).where(receipts.c.state == _FAILED)
+    if identifier is not None:
+        aside = aside.where(receipts.c.id == identifier)
+    return (await connection.execute(aside.values(state=_NEW, text=""))).rowcount
+
+
 async def set_step(connection: AsyncConnection, identifier: int, step: str) -> None:
     """What followed from a receipt for the person."""
     await connection.execute(update(receipts).where(receipts.c.id == identifier).values(step=step))
@@ -97,11 +111,6 @@ async def set_step(connection: AsyncConnection, identifier: int, step: str) -> N
 async def sent(connection: AsyncConnection, delivery: int, *, lock: bool = False) -> Sent | None:
     """A delivery; `lock` keeps it as it is until the transaction ends."""
     return await _sent(connection, deliveries.c.id == delivery, lock=lock)
-
-
-async def sent_to(connection: AsyncConnection, edition: int, subscriber: int) -> Sent | None:
-    """A reader's delivery of an edition."""
-    return await _sent(connection, and_(deliveries.c.edition_id == edition, deliveries.c.subscriber_id == subscriber))
 
 
 async def _sent(connection: AsyncConnection, which: ColumnElement[bool], *, lock: bool = False) -> Sent | None:
@@ -124,13 +133,14 @@ async def set_receipt(connection: AsyncConnection, delivery: int, receipt: Recei
 
 
 async def traces(connection: AsyncConnection, subscriber: int) -> list[Trace]:
-    """A person's newest mails that the channel had its say about, and how each bounced."""
+    """A person's newest mails to the address they have that the channel had its say about, and how each bounced."""
     settled = (State.ACCEPTED.value, State.REFUSED.value)
     columns = (deliveries.c.id, deliveries.c.settled_at, deliveries.c.state, deliveries.c.code, deliveries.c.text)
     query = (
         select(*columns, deliveries.c.receipt)
         .where(deliveries.c.subscriber_id == subscriber, deliveries.c.state.in_(settled))
         .where(deliveries.c.settled_at.is_not(None))
+        .where(~exists().where(subscribers.c.id == subscriber, subscribers.c.moved_at > deliveries.c.settled_at))
     )
     rows = (await connection.execute(query.order_by(deliveries.c.id.desc()).limit(_LOOKED_AT))).all()
     bounces = await _bounces(connection, [row.id for row in rows if row.receipt == Receipt.BOUNCED.value])
@@ -172,6 +182,26 @@ async def forget_bodies(connection: AsyncConnection, *, before: datetime) -> Non
     await connection.execute(update(receipts).where(old).values(body=None))
 
 
+async def forget_person(connection: AsyncConnection, subscriber: int) -> None:
+    """What was said of a person's mails may name them; what it meant stays."""
+    theirs = select(deliveries.c.id).where(deliveries.c.subscriber_id == subscriber)
+    by_nobody = and_(receipts.c.delivery_id.is_(None), receipts.c.subscriber_id == subscriber)
+    for which in (receipts.c.delivery_id.in_(theirs), by_nobody):
+        await connection.execute(update(receipts).where(which).values(body=None, text=""))
+
+
+async def forget_old(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Drops the oldest receipts, of which the ledger keeps what they meant. Returns how many; fewer than `limit`: all.
+
+    They are numbered as they come, so the oldest have the lowest numbers.
+    """
+    oldest = select(receipts.c.id, receipts.c.received_at).order_by(receipts.c.id).limit(limit)
+    old = [row.id for row in await connection.execute(oldest) if row.received_at < before]
+    if old:
+        await connection.execute(delete(receipts).where(among(connection, receipts.c.id, old)))
+    return len(old)
+
+
 async def policy_share(connection: AsyncConnection, edition: int, domain: str) -> tuple[int, int]:
     """How many of an edition's mails to a domain came back by its policy, and how many were taken over in all."""
     there = subscribers.c.folded.endswith(f"@{domain}", autoescape=True)
@@ -193,12 +223,19 @@ async def of_deliveries(connection: AsyncConnection, ids: Iterable[int]) -> list
     return [Kept(**row._asdict()) for row in await connection.execute(query)]
 
 
+async def by_nobody(connection: AsyncConnection, subscriber: int) -> list[Kept]:
+    """What came back from a person, but of no mail that we know, oldest first."""
+    columns = [column for column in receipts.c if column.name not in ("digest", "body")]
+    query = select(*columns).where(receipts.c.delivery_id.is_(None), receipts.c.subscriber_id == subscriber)
+    return [Kept(**row._asdict()) for row in await connection.execute(query.order_by(receipts.c.id))]
+
+
 async def listed(connection: AsyncConnection, *, limit: int, unclear: bool = False) -> list[Kept]:
-    """What came, newest first; `unclear`: what nobody understood, and what isn't read yet."""
+    """What came, newest first; `unclear`: what nobody understood, what was set aside, and what isn't read yet."""
     columns = [column for column in receipts.c if column.name not in ("digest", "body")]
     query = select(*columns).order_by(receipts.c.id.desc()).limit(limit)
     if unclear:
-        query = query.where(or_(receipts.c.state == _NEW, receipts.c.verdict == Verdict.UNCLEAR.value))
+        query = query.where(or_(receipts.c.state != _DONE, receipts.c.verdict == Verdict.UNCLEAR.value))
     return [Kept(**row._asdict()) for row in await connection.execute(query)]
 
 

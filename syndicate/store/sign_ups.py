@@ -1,15 +1,16 @@
-"""Requests to subscribe, which wait for the word of whoever reads the mails to that address."""
+"""Requests that wait for the word of whoever reads the mails to an address, and other single mails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, type_coerce, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger
 
-from syndicate.domain.consent import Said, Via
+from syndicate.domain.consent import Matter, Said, Via
 from syndicate.domain.delivery import Standing, State
 from syndicate.store.tables import sign_ups, to_instant
 
@@ -29,6 +30,8 @@ class SignUp:
     asked_at: datetime
     standing: Standing
     answer: Said | None  # CONFIRMED, DENIED
+    matter: Matter = Matter.JOIN
+    subscriber_id: int | None = None  # who wants to be written to at this address, or was until now
 
 
 async def add(
@@ -40,6 +43,8 @@ async def add(
     language: str,
     via: Via,
     now: datetime,
+    matter: Matter = Matter.JOIN,
+    subscriber_id: int | None = None,
 ) -> int:
     """A new request, with its mail still to be sent. Returns its number."""
     row: dict[str, object] = {
@@ -47,6 +52,8 @@ async def add(
         "digest": digest,
         "newsletters": list(newsletters),
         "language": language,
+        "kind": matter.value,
+        "subscriber_id": subscriber_id,
     }
     row |= {"origin": via.value, "asked_at": now, "state": State.DUE.value, "attempt": 0, "code": "", "text": ""}
     number: int = (
@@ -59,8 +66,10 @@ async def get(connection: AsyncConnection, number: int, *, lock: bool = False) -
     """One request. `lock`: nobody else answers or mails it until this transaction ends."""
     query = select(sign_ups).where(sign_ups.c.id == number)
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
-    if row is None:
-        return None
+    return _sign_up(row) if row else None
+
+
+def _sign_up(row: Row[Any]) -> SignUp:
     return SignUp(
         id=row.id,
         address=row.address,
@@ -73,6 +82,8 @@ async def get(connection: AsyncConnection, number: int, *, lock: bool = False) -
             state=State(row.state), attempt=row.attempt, first_due=row.asked_at, code=row.code, text=row.text
         ),
         answer=Said(row.answer) if row.answer else None,
+        matter=Matter(row.kind),
+        subscriber_id=row.subscriber_id,
     )
 
 
@@ -87,15 +98,34 @@ async def set_answer(connection: AsyncConnection, number: int, answer: Said) -> 
     await connection.execute(update(sign_ups).where(sign_ups.c.id == number).values(answer=answer.value))
 
 
+async def of_person(connection: AsyncConnection, digest: str, subscriber_id: int) -> list[SignUp]:
+    """All that waits for a person, and mails to them of the last days."""
+    theirs = or_(sign_ups.c.digest == digest, sign_ups.c.subscriber_id == subscriber_id)
+    rows = await connection.execute(select(sign_ups).where(theirs).order_by(sign_ups.c.id))
+    return [_sign_up(row) for row in rows]
+
+
+async def forget_moves(connection: AsyncConnection, subscriber_id: int, *, but: int) -> None:
+    """Drops what a person asked for besides: a link of before they moved is worth nothing."""
+    others = sign_ups.c.subscriber_id == subscriber_id, sign_ups.c.kind == Matter.MOVE.value, sign_ups.c.id != but
+    await connection.execute(delete(sign_ups).where(*others))
+
+
+async def forget_person(connection: AsyncConnection, digest: str, subscriber_id: int | None) -> int:
+    """Drops all that waits for a person, and mails to them that didn't go yet. Returns how many."""
+    theirs = or_(sign_ups.c.digest == digest, sign_ups.c.subscriber_id == subscriber_id)
+    return (await connection.execute(delete(sign_ups).where(theirs))).rowcount
+
+
 async def count(connection: AsyncConnection, *, since: datetime) -> int:
     """How many there were."""
-    return await connection.scalar(select(func.count()).where(sign_ups.c.asked_at > since)) or 0
+    return await connection.scalar(select(func.count()).where(sign_ups.c.asked_at > since, _asks())) or 0
 
 
 async def usual_per_hour(connection: AsyncConnection, *, since: datetime, now: datetime) -> float:
     """The median of the hours from `since` on, those without any included."""
     hour = type_coerce(sign_ups.c.asked_at, BigInteger) // _HOUR
-    counted = await connection.execute(select(func.count()).where(sign_ups.c.asked_at > since).group_by(hour))
+    counted = await connection.execute(select(func.count()).where(sign_ups.c.asked_at > since, _asks()).group_by(hour))
     busy = [row[0] for row in counted]
     hours = (to_instant(now) - to_instant(since)) // _HOUR
     return median(busy + [0] * (hours - len(busy)))
@@ -104,3 +134,7 @@ async def usual_per_hour(connection: AsyncConnection, *, since: datetime, now: d
 async def forget(connection: AsyncConnection, *, before: datetime) -> None:
     """Drops what is too old to be answered; the consents stay."""
     await connection.execute(delete(sign_ups).where(sign_ups.c.asked_at <= before))
+
+
+def _asks() -> ColumnElement[bool]:
+    return sign_ups.c.kind != Matter.NOTICE.value

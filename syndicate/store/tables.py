@@ -19,12 +19,14 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,11 +81,13 @@ metadata = MetaData(
 )
 
 # ── the spine ────────────────────────────────────────────────────────────────────────────────────────────────────
-counters = Table(  # 'seq': the last seq of the change log; its row lock puts seq into commit order
-    "counters",
-    metadata,
-    Column("name", String(80), primary_key=True),
-    Column("value", BigInteger, nullable=False),
+counters = (
+    Table(  # 'seq': the last seq of the change log; its row lock puts seq into commit order. 'candidates': a lock
+        "counters",
+        metadata,
+        Column("name", String(80), primary_key=True),
+        Column("value", BigInteger, nullable=False),
+    )
 )
 sources = Table(  # what we remember of each source between two looks
     "sources",
@@ -174,6 +178,16 @@ article_links = Table(  # the later article and the one before it that it is lik
     Column("at", Instant, nullable=False),
     Index(None, "other_id"),
 )
+desk_words = Table(  # what a person of the newsroom said, for as long as it outranks the source; see domain/desk.py
+    "desk_words",
+    metadata,
+    Column("article_id", String(64), ForeignKey("articles.id"), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("standing", String(12), nullable=False),  # published, withdrawn; "" where only words were corrected
+    Column("based_on", Json, nullable=False),  # what the source showed when it was said
+    Column("shown", Json, nullable=False),  # what the source showed last
+    Column("says", Json, nullable=False),  # the desk's own text, by field
+)
 cursors = Table(  # how far each reader of the change log has read
     "cursors",
     metadata,
@@ -262,6 +276,9 @@ subscribers = Table(
     Column("timezone", String(64), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("hour", Integer),  # of the reader's own day, 0 to 23, before which no edition comes; NULL: at once
+    Column("paused_until", Instant),  # no edition that is frozen before
+    Column("moved_at", Instant),  # when the address was another one last
     sqlite_autoincrement=True,
 )
 subscriptions = Table(
@@ -273,6 +290,8 @@ subscriptions = Table(
     Column("since", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("origin", Text, nullable=False),  # where the consent came from, in words
+    Column("topics", Json, nullable=False, server_default="[]"),  # slugs of the newsletter's topics; []: all of it
+    Column("rhythm", String(8), nullable=False, server_default="each"),  # each, weekly, breaking
     Index(None, "subscriber_id"),
 )
 suppressions = Table(
@@ -284,7 +303,7 @@ suppressions = Table(
     Column("until", Instant),  # of a suspension; NULL: for good
 )
 
-sign_ups = Table(  # requests that wait for the reader's own word; they go after a week, answered or not
+sign_ups = Table(  # what waits for a reader's own word, and single mails beside; they go after a week, answered or not
     "sign_ups",
     metadata,
     Column("id", _Id, primary_key=True),
@@ -292,13 +311,15 @@ sign_ups = Table(  # requests that wait for the reader's own word; they go after
     Column("digest", String(64), nullable=False),
     Column("newsletters", Json, nullable=False),
     Column("language", String(16), nullable=False),
-    Column("origin", String(8), nullable=False),  # page, form, api
+    Column("origin", String(8), nullable=False),  # page, form, api, link
     Column("asked_at", Instant, nullable=False),
     Column("state", String(12), nullable=False),  # of the confirmation mail, see domain/delivery.py
     Column("attempt", Integer, nullable=False),
     Column("code", String(64), nullable=False),
     Column("text", Text, nullable=False),
     Column("answer", String(12), nullable=False),  # confirmed, denied; "" while it waits
+    Column("kind", String(8), nullable=False, server_default="join"),  # join, move; notice: asks nothing
+    Column("subscriber_id", BigInteger),  # who wants to be written to at this address, or was until now
     Index(None, "asked_at"),
     sqlite_autoincrement=True,
 )
@@ -307,14 +328,15 @@ consents = Table(  # append-only: who said what to which text; by the address's 
     metadata,
     Column("id", _Id, primary_key=True),
     Column("digest", String(64), nullable=False),
-    Column("newsletter", String(40), nullable=False),
-    Column("what", String(12), nullable=False),  # asked, confirmed, denied, ended
+    Column("newsletter", String(40), nullable=False),  # "" for what a person says of themselves
+    Column("what", String(12), nullable=False),  # asked, confirmed, denied, ended, changed, moved, erased
     Column("at", Instant, nullable=False),
     Column("origin", Text, nullable=False),  # page, form, api, link, or where an operator has it from, in words
     Column("network", String(48), nullable=False),  # of the reader, never the whole address
     Column("language", String(16), nullable=False),
     Column("text_version", Integer, nullable=False),  # of the text that was shown; 0: none
     Column("text_hash", String(64), nullable=False),
+    Column("note", Text, nullable=False, server_default=""),  # what was chosen
     Index(None, "digest"),
     sqlite_autoincrement=True,
 )
@@ -345,9 +367,29 @@ editions = Table(
     Column("done_at", Instant),
     Column("why", Text, nullable=False),
     Column("channel", String(40), nullable=False, server_default=""),  # of the newsletter when it was composed
+    Column("rhythm", String(8), nullable=False, server_default="each"),  # whom it is for: each, weekly, breaking
     UniqueConstraint("newsletter", "slot"),
     Index(None, "created_at"),  # for the sitemap
     sqlite_autoincrement=True,
+)
+pauses = Table(  # newsletters of which nothing goes out until a person resumes them
+    "pauses",
+    metadata,
+    Column("newsletter", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("why", Text, nullable=False),
+)
+directions = Table(  # what the desk wants of an edition; see domain/direction.py
+    "directions",
+    metadata,
+    Column("newsletter", String(40), primary_key=True),
+    Column("slot", String(40), primary_key=True),  # "next" until that edition is composed
+    Column("first_ids", Json, nullable=False),  # articles that come first, in this order
+    Column("dropped_ids", Json, nullable=False),
+    Column("intro", Text, nullable=False),
+    Column("hold", Text, nullable=False),  # why it is to be held at its freeze; "" if it isn't
+    Column("revision", Integer, nullable=False),  # goes up with each word of the desk
 )
 edition_articles = Table(
     "edition_articles",
@@ -359,7 +401,7 @@ edition_articles = Table(
     Column("left_out", String(12), nullable=False),  # "" for what it holds
     Index(None, "article_id"),
 )
-edition_variants = Table(  # one rendering of an edition; holes are marked by `mark`
+edition_variants = Table(  # one rendering of an edition; holes are marked by `mark`, which is "" until it is rendered
     "edition_variants",
     metadata,
     Column("edition_id", BigInteger, ForeignKey("editions.id"), primary_key=True),
@@ -368,6 +410,8 @@ edition_variants = Table(  # one rendering of an edition; holes are marked by `m
     Column("subject", Text, nullable=False),
     Column("html", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("number", Integer, nullable=False, server_default="0"),  # as deliveries name it; 0 is the whole edition
+    Column("key", Json, nullable=False, server_default="{}"),  # what sets it apart, see domain/variant.py
 )
 edition_books = Table(  # kept counts, so that no page counts rows
     "edition_books",
@@ -397,10 +441,12 @@ deliveries = Table(
     Column("provider_ref", Text, nullable=False),
     Column("settled_at", Instant),
     Column("receipt", String(12), nullable=False, server_default=""),  # delivered, bounced, complained: said later
+    Column("variant", SmallInteger, nullable=False, server_default="0"),  # its number among the edition's
     UniqueConstraint("edition_id", "subscriber_id"),
     Index(None, "subscriber_id"),
     sqlite_autoincrement=True,
 )
+_BY_PERSON = text("delivery_id IS NULL")  # all others are found by the delivery
 receipts = Table(  # what the world said later, as it came; see domain/receipt.py
     "receipts",
     metadata,
@@ -408,7 +454,7 @@ receipts = Table(  # what the world said later, as it came; see domain/receipt.p
     Column("digest", String(64), nullable=False, unique=True),  # of the raw bytes, or of a provider's event id
     Column("origin", String(48), nullable=False),  # the [[receipts]] it came by, or KIND/NAME of a channel
     Column("received_at", Instant, nullable=False),
-    Column("state", String(8), nullable=False),  # new, done
+    Column("state", String(8), nullable=False),  # new, done, failed
     Column("body", LargeBinary),  # capped; NULL once it is understood
     Column("verdict", String(12), nullable=False),
     Column("status", String(16), nullable=False),  # "5.1.1"
@@ -417,6 +463,7 @@ receipts = Table(  # what the world said later, as it came; see domain/receipt.p
     Column("delivery_id", BigInteger),
     Column("subscriber_id", BigInteger),
     Index(None, "delivery_id"),
+    Index(None, "subscriber_id", sqlite_where=_BY_PERSON, postgresql_where=_BY_PERSON),
     Index(None, "state", "id"),
     sqlite_autoincrement=True,
 )
@@ -491,8 +538,9 @@ audit = Table(  # append-only: who did what; it outlives the accounts it names
     Column("who", String(80), nullable=False),
     Column("what", String(24), nullable=False),
     Column("subject", String(80), nullable=False),
-    Column("network", String(48), nullable=False),  # never a whole address
+    Column("network", String(48), nullable=False),  # never a whole address; "" after 180 days
     Column("note", Text, nullable=False),
+    Index(None, "who", "at"),
     sqlite_autoincrement=True,
 )
 
@@ -545,6 +593,15 @@ fences = Table(  # the highest fence each install has put on disk beside its key
     metadata,
     Column("install", String(32), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+domain_holds = Table(  # mail domains that refuse what we are, not whom we write to; nothing goes there until then
+    "domain_holds",
+    metadata,
+    Column("channel", String(40), primary_key=True),
+    Column("domain", String(253), primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
 )
 holds = Table(  # reasons why nothing may be sent until a person has looked
     "holds",

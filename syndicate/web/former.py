@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 
 from syndicate.domain.feed import Feed
 from syndicate.formats import FORMATS
-from syndicate.formats.dates import reading_language
 from syndicate.web.pages import SHORTLY, Front, missing
 
 _ARCHIVE = "/{archive}"
@@ -42,7 +41,8 @@ async def show_new_address(front: Front, name: str, heir: Feed, request: Request
 
 async def show_gone(front: Front, request: Request) -> Response:
     """410 (H-11). No page: a reader that looks for feeds in it would subscribe its user to another one."""
-    words = front.words[reading_language(front.app.site.language)]
+    site = front.app.site
+    words = site.phrases.words(site.phrases.language_for(site.language), "page")
     text = words["gone_feed"].format(url=f"{front.app.site.public_url}/feeds/")
     return PlainTextResponse(f"{text}\n", 410, headers={"cache-control": SHORTLY})
 

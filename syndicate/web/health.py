@@ -1,6 +1,8 @@
 """`/healthz`, `/readyz`, `/metrics`: for the watchman, the load balancer and the figures."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,13 +17,15 @@ from syndicate.app import App
 from syndicate.domain.account import Role
 from syndicate.errors import StoreTrouble
 from syndicate.settings.addresses import is_loopback
-from syndicate.store import editions, jobs, sources
+from syndicate.settings.secret import NOT_LOOKED_UP
+from syndicate.store import editions, jobs, pace, sources
 from syndicate.store.schema import pending
 from syndicate.web.pages import NEVER, Front, missing
 from syndicate.web.security import host_name
 from syndicate.web.sessions import asking_account, refused
 from syndicate.web.tally import Tally
 
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _PATIENCE = 5.0  # seconds that the database may take to say that it is there
 
 
@@ -44,12 +48,12 @@ async def show_readiness(front: Front, request: Request) -> Response:
 
 
 async def show_metrics(front: Front, request: Request) -> Response:
-    """Figures for Prometheus, on this machine: asked by a loopback name, since a proxy beside us is not enough.
+    """Figures for Prometheus. Who has neither the key nor a session isn't told that there is anything.
 
-    From elsewhere only for an operator; who is not signed in isn't told that there is anything.
+    Open only on a machine that serves nobody else. Where the world is served, a loopback peer is no proof, nor is a
+    loopback name: a proxy beside us has the one, and passes the other on from whoever writes it.
     """
-    peer = request.client.host if request.client else ""
-    if not is_loopback(peer) or not is_loopback(host_name(request.scope)):
+    if not _is_from_here(front, request) and not _has_key(front, request):
         account = await asking_account(front, request)
         if account is None:
             return missing(front, request, cache=NEVER)
@@ -59,6 +63,22 @@ async def show_metrics(front: Front, request: Request) -> Response:
     registry.register(_Figures([*_of_process(front.tally), *await _of_store(front.app)]))
     body = await asyncio.to_thread(generate_latest, registry)
     return Response(body, headers={"content-type": CONTENT_TYPE_PLAIN_0_0_4, "cache-control": NEVER})
+
+
+def _is_from_here(front: Front, request: Request) -> bool:
+    peer = request.client.host if request.client else ""
+    here = front.app.settings.web.outbox and is_loopback(peer) and is_loopback(host_name(request.scope))
+    return here and not any(name in request.headers for name in _OF_PROXIES)
+
+
+def _has_key(front: Front, request: Request) -> bool:
+    """Compared by digests, so that the time it takes tells nothing, not even of its length."""
+    key = front.app.settings.web.metrics_key
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    if key is None or key == NOT_LOOKED_UP or scheme.lower() != "bearer":
+        return False
+    ours, theirs = (hashlib.sha256(one.encode()).digest() for one in (key.get_secret_value(), shown.strip()))
+    return hmac.compare_digest(ours, theirs)
 
 
 class _Figures(Collector):
@@ -88,6 +108,7 @@ async def _of_store(app: App) -> list[Metric]:
             waiting = await jobs.counts(connection)
             still_open = await editions.open_deliveries(connection)
             states = await sources.all_states(connection)
+            held = await pace.domains_held(connection, now=app.clock.now())
     except (StoreTrouble, DBAPIError):
         up.add_metric([], 0)
         return [up]
@@ -97,6 +118,10 @@ async def _of_store(app: App) -> list[Metric]:
         lanes.add_metric([lane, state], count)
     mails = GaugeMetricFamily("syndicate_deliveries_open", "Deliveries of frozen editions that are not settled.")
     mails.add_metric([], still_open)
+    left_alone = "1 for each mail domain that is held back."
+    domains = GaugeMetricFamily("syndicate_domains_held", left_alone, labels=["channel", "domain"])
+    for hold in held:
+        domains.add_metric([hold.channel, hold.domain], 1)
     errors = GaugeMetricFamily("syndicate_source_errors", "Failed looks in a row.", labels=["source"])
     age = GaugeMetricFamily("syndicate_source_age_seconds", "Since the last look.", labels=["source"])
     for name in app.sources:
@@ -105,7 +130,7 @@ async def _of_store(app: App) -> list[Metric]:
         looked = states[name].looked_at if name in states else None
         if looked is not None:
             age.add_metric([name], (app.clock.now() - looked).total_seconds())
-    return [up, lanes, mails, errors, age]
+    return [up, lanes, mails, domains, errors, age]
 
 
 def _words(status: int, words: str) -> Response:

@@ -1,36 +1,36 @@
-"""In which of our two languages a page speaks: `?lang=`, else what the browser asks for, else the newspaper's own."""
+"""In which of our languages a page speaks: `?lang=`, else what the browser asks for, else the newspaper's own."""
 
 from starlette.requests import Request
 
-from syndicate.formats.dates import reading_language
+from syndicate.domain.feed import Site
+from syndicate.domain.phrases import Phrases
 
-LANGUAGES = ("id", "en")
+_LONGEST_TAG = 35  # RFC 5646 §4.4.1
 
 
-def chosen_language(request: Request) -> str | None:
+def chosen_language(request: Request, phrases: Phrases) -> str | None:
     """The language that the address asks for."""
     asked = request.query_params.get("lang", "")
-    return asked if asked in LANGUAGES else None
+    return asked if asked in phrases.languages else None
 
 
-def page_language(request: Request, site_language: str) -> str:
+def page_language(request: Request, site: Site) -> str:
     """The language of the page."""
     return (
-        chosen_language(request)
-        or _accepted(request.headers.get("accept-language", ""))
-        or reading_language(site_language)
+        chosen_language(request, site.phrases)
+        or _accepted(request.headers.get("accept-language", ""), site.phrases)
+        or site.phrases.language_for(site.language)
     )
 
 
-def _accepted(header: str) -> str | None:
+def _accepted(header: str, phrases: Phrases) -> str | None:
     """The best of our languages in Accept-Language (RFC 9110 §12.5.4); the first named wins among equals."""
     best, language = 0.0, None
     for part in header.lower().split(",")[:20]:
         tag, _, parameters = part.strip().partition(";")
-        primary = tag.split("-")[0].strip()
         weight = _weight(parameters)
-        if primary in LANGUAGES and weight > best:
-            best, language = weight, primary
+        if weight > best and (known := phrases.known(tag.strip()[:_LONGEST_TAG])):
+            best, language = weight, known
     return language
 
 

@@ -1,4 +1,4 @@
-"""`/outbox`: the mails in the Maildir channels, so that a mail can be seen before there is a relay. Only looks.
+"""`/outbox`: what is being sent, and the mails in the Maildir channels, to be seen before there is a relay. Only looks.
 
 Mails hold addresses and links that act: where others than this machine can ask, it is for accounts (`site.py`).
 """
@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 from syndicate.channels.mail.maildir import MaildirConfig
 from syndicate.web.editions import mail_policy
 from syndicate.web.pages import NEVER, Front, Moment, missing, moment, page
+from syndicate.web.sending import COUNTS, show_sending
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}\.syndicate(?::2,[A-Za-z]{0,20})?")
 _LISTED = 100  # mails on the page
@@ -43,7 +44,7 @@ class Line:
 
 
 async def show_outbox(front: Front, request: Request) -> Response:
-    """The newest mails."""
+    """The newest editions with their books, and the newest mails."""
     found = await asyncio.to_thread(_newest, _folders(front))
     lines = [
         Line(
@@ -55,7 +56,10 @@ async def show_outbox(front: Front, request: Request) -> Response:
         )
         for path, at, head in found
     ]
-    return page(front, request, "outbox.html.j2", cache=NEVER, lines=lines, most=_LISTED)
+    sending = await show_sending(front, request)
+    return page(
+        front, request, "outbox.html.j2", cache=NEVER, lines=lines, most=_LISTED, sending=sending, counts=COUNTS
+    )
 
 
 async def show_mail(front: Front, request: Request) -> Response:

@@ -1,7 +1,6 @@
 """What all pages have in common: templates, words, stylesheet, and the one type whose text is taken as markup."""
 
 import hashlib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from syndicate.domain.feed import Feed
 from syndicate.formats import FORMATS
 from syndicate.formats.dates import clock_time, long_date, rfc3339, short_date
 from syndicate.settings import assets
-from syndicate.web.language import LANGUAGES, chosen_language, page_language
+from syndicate.web.language import chosen_language, page_language
 from syndicate.web.tally import Tally
 
 FORMAT_NAMES: Mapping[str, str] = {"rss": "RSS", "atom": "Atom", "json": "JSON Feed"}
@@ -63,7 +62,6 @@ class Front:
     app: App
     tally: Tally
     environment: Environment
-    words: Mapping[str, Mapping[str, str]]
     assets: Mapping[str, Asset]
 
     @property
@@ -82,7 +80,7 @@ class Moment:
 
 
 def open_front(app: App, tally: Tally) -> Front:
-    """Reads templates, words and assets, once."""
+    """Reads templates and assets, once."""
     folder = assets("templates") / "web"
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -96,7 +94,6 @@ def open_front(app: App, tally: Tally) -> Front:
         app=app,
         tally=tally,
         environment=environment,
-        words=tomllib.loads((folder / "words.toml").read_text(encoding="utf-8")),
         assets={name: _asset(folder, name, media_type) for name, media_type in _ASSETS.items()},
     )
 
@@ -113,15 +110,15 @@ def page(
     **facts: object,
 ) -> Response:
     """A page from a template. `first` are the feeds that fit it best; they are named before the others."""
-    language = page_language(request, front.app.site.language)
-    chosen = chosen_language(request)
+    phrases = front.app.site.phrases
+    language, chosen = page_language(request, front.app.site), chosen_language(request, phrases)
     common: Mapping[str, object] = {
         "site": front.app.site,
         "settings": front.app.settings,
         "language": language,
-        "languages": LANGUAGES,
+        "languages": {each: phrases.own_name(each) for each in phrases.languages},
         "account": getattr(request.state, "account", None),  # only where a session was asked for; nobody keeps that
-        "words": front.words[language],
+        "words": phrases.words(language, "page"),
         "link": lambda path: f"{path}?lang={chosen}" if chosen else path,
         "asset": lambda name: front.assets[name].path,
         "alternates": [each for feed in _ordered(front, first) for each in alternates(front, feed)],
@@ -146,7 +143,7 @@ def alternates(front: Front, feed: Feed) -> list[Alternate]:
 
 def moment(front: Front, request: Request, at: datetime, *, long: bool = False) -> Moment:
     """A time as the page shows it, in the newspaper's zone."""
-    zone, language = front.app.site.timezone, page_language(request, front.app.site.language)
+    zone, language = front.app.site.timezone, page_language(request, front.app.site)
     day = long_date if long else short_date
     return Moment(
         day=day(at, zone=zone, language=language),

@@ -74,7 +74,12 @@ def _told(body: bytes) -> tuple[str, str] | None:
         about = data.get("title") or data.get("subject") or ""
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return str(kind)[:100], str(about)[:300]
+    return _sound(kind)[:100], _sound(about)[:300]
+
+
+def _sound(said: object) -> str:
+    """JSON can write lone surrogates, which no page can."""
+    return str(said).encode("utf-8", "replace").decode()
 
 
 def _is_signed(secrets: Iterable[bytes], identifier: str, headers: Mapping[str, str], body: bytes) -> bool:

@@ -25,7 +25,7 @@ _HEADERS: Mapping[str, str] = {
 }
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
 _CLASSES = frozenset({"", "feeds", "articles", "media", "editions", "u", "outbox", "sample", "assets"}) | frozenset(
-    {"subscribe", "c", "api", "hooks", "sign-in", "sign-out", "healthz", "readyz", "metrics"}
+    {"subscribe", "c", "p", "api", "hooks", "sign-in", "sign-out", "healthz", "readyz", "metrics"}
 )
 
 

@@ -33,6 +33,14 @@ def only_from_us(front: Front, endpoint: Endpoint) -> Endpoint:
     return partial(_from_us, front, endpoint)
 
 
+def refused_to_others(front: Front, endpoint: Endpoint) -> Endpoint:
+    """The endpoint for who has a secret address, unless a page of another site made the request, and nothing changes.
+
+    Such an address is told to nobody (`Referrer-Policy: no-referrer`), and then some browsers name no Origin either.
+    """
+    return partial(_not_from_others, front, endpoint)
+
+
 def shown_session(front: Front, request: Request) -> str:
     """What the cookie names as the session, "" without one."""
     return request.cookies.get(_cookie(front), "")
@@ -79,6 +87,11 @@ async def _from_us(front: Front, endpoint: Endpoint, request: Request) -> Respon
     if request.method not in _READS and not _is_from_us(front, request):
         return page(front, request, "error.html.j2", status=403, cache=NEVER, problem="cross_site")
     return await endpoint(request)
+
+
+async def _not_from_others(front: Front, endpoint: Endpoint, request: Request) -> Response:
+    names_none = "sec-fetch-site" not in request.headers and request.headers.get("origin", "null") == "null"
+    return await endpoint(request) if names_none else await _from_us(front, endpoint, request)
 
 
 def _is_from_us(front: Front, request: Request) -> bool:

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from syndicate.pipeline.accounts import COME_BACK, Attempt, NotSignedIn, Porter, sign_out
 from syndicate.web.caller import caller
+from syndicate.web.forms import read_form
 from syndicate.web.language import chosen_language
 from syndicate.web.pages import NEVER, Front, page
 from syndicate.web.sessions import asking_account, give_session, shown_session, take_session
@@ -31,8 +32,8 @@ class SignInDesk:
 
     async def take(self, request: Request) -> Response:
         """A name and a password. The answer to a wrong name is the answer to a wrong password."""
-        async with request.form(max_files=0, max_fields=_FIELDS) as form:
-            name, password, to = (str(form.get(field, "")) for field in ("name", "password", "to"))
+        form = await read_form(request, most_fields=_FIELDS)
+        name, password, to = (str(form.get(field, "")) for field in ("name", "password", "to"))
         attempt = Attempt(
             name=name.strip().casefold(),
             password=password,
@@ -42,7 +43,7 @@ class SignInDesk:
         session = await self._porter.sign_in(attempt, now=self._front.app.clock.now())
         if isinstance(session, NotSignedIn):
             return self._form(request, to=_own_path(to), problem=session)
-        chosen = chosen_language(request)
+        chosen = chosen_language(request, self._front.app.site.phrases)
         query = f"?lang={chosen}" if chosen else ""
         answer = RedirectResponse(f"{_own_path(to)}{query}", 303, headers={"cache-control": NEVER})
         give_session(self._front, answer, session)

@@ -25,8 +25,10 @@ from syndicate.web.feeds import FeedDesk
 from syndicate.web.former import former_routes
 from syndicate.web.hooks import HookDesk
 from syndicate.web.pages import NEVER, Front, open_front, page
+from syndicate.web.preferences import PreferencesDesk
+from syndicate.web.rights import RightsDesk
 from syndicate.web.security import Door
-from syndicate.web.sessions import SIGN_IN, Endpoint, only_for, only_from_us
+from syndicate.web.sessions import SIGN_IN, Endpoint, only_for, only_from_us, refused_to_others
 from syndicate.web.shelf import Shelf
 from syndicate.web.sign_in import SignInDesk
 from syndicate.web.sitemaps import Sitemaps
@@ -71,6 +73,7 @@ def routes(front: Front) -> list[BaseRoute]:
         Route("/media/{digest}", partial(articles.show_picture, front)),
         Route("/editions/{name}/", partial(editions.show_editions, front)),
         Route("/editions/{name}/{slot}", partial(editions.show_edition, front)),
+        Route("/v/{token}", partial(editions.show_copy, front)),
         Route("/u/{token}", partial(readers.show_leaving, front)),
         Route("/u/{token}", partial(readers.end_subscription, front), methods=["POST"]),
         Route("/u/{token}", partial(readers.say_methods, front), methods=["OPTIONS"]),
@@ -80,6 +83,7 @@ def routes(front: Front) -> list[BaseRoute]:
         Route(API, sign_ups.take_wish, methods=["POST"]),
         Route("/c/{token}", confirmations.show),
         Route("/c/{token}", confirmations.take, methods=["POST"]),
+        *_of_readers(front, texts),
         Route(SIGN_IN, signing_in.show),
         Route(SIGN_IN, only_from_us(front, signing_in.take), methods=["POST"]),
         Route("/sign-out", only_from_us(front, signing_in.leave), methods=["POST"]),
@@ -105,6 +109,22 @@ def routes(front: Front) -> list[BaseRoute]:
             Route(receiver.PATH, partial(receiver.take_delivery, front, desk), methods=["POST"]),
         ]
     return found
+
+
+def _of_readers(front: Front, texts: ConsentTexts) -> list[BaseRoute]:
+    """What a reader's own link opens."""
+    desk = PreferencesDesk(front, texts)
+    rights = RightsDesk(front, texts, desk)
+    return [
+        Route("/p/{token}", desk.show),
+        Route("/p/{token}", refused_to_others(front, desk.take), methods=["POST"]),
+        Route("/p/{token}", partial(readers.say_methods, front), methods=["OPTIONS"]),
+        Route("/p/{token}/address", desk.show),
+        Route("/p/{token}/address", refused_to_others(front, rights.ask_address), methods=["POST"]),
+        Route("/p/{token}/data", refused_to_others(front, rights.give_holdings), methods=["POST"]),
+        Route("/p/{token}/erase", rights.show_erasure),
+        Route("/p/{token}/erase", refused_to_others(front, rights.erase), methods=["POST"]),
+    ]
 
 
 def _handlers(front: Front) -> dict[int | type[Exception], ExceptionHandler]:

@@ -27,7 +27,7 @@ from syndicate.formats.news_sitemap import (
     news_story,
 )
 from syndicate.formats.sitemap import MEDIA_TYPE, MOST_URLS, Page, sitemap, sitemap_index
-from syndicate.pipeline.compose import edition_url
+from syndicate.pipeline.render import edition_url
 from syndicate.store import articles, changes, editions, feeds
 from syndicate.store import sitemap as listing
 from syndicate.store.sitemap import Span
@@ -37,7 +37,7 @@ from syndicate.web.shelf import Served, document_of, respond
 _TEXT = "text/plain; charset=utf-8"
 _INDEX_STAYS = timedelta(minutes=1)  # it asks for every month there is
 _READ_AT_ONCE = 100  # stories
-_ALWAYS_CLOSED = ("/u/", "/metrics", "/healthz", "/readyz")
+_ALWAYS_CLOSED = ("/u/", "/p/", "/v/", "/metrics", "/healthz", "/readyz")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ last week, get it again. A form on another site (`docs/http.md`) has no such tok
 address filled in and the text of the consent beside the button.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,11 +15,13 @@ from starlette.responses import JSONResponse, Response
 
 from syndicate.domain.audience import normal_address
 from syndicate.domain.consent import ConsentText, Via, is_timely, new_form
+from syndicate.domain.feed import Site
+from syndicate.domain.phrases import ORIGINAL
 from syndicate.errors import AddressProblem
 from syndicate.pipeline.signup import Asking, ask
-from syndicate.settings import assets
 from syndicate.web.caller import caller
-from syndicate.web.language import LANGUAGES, page_language
+from syndicate.web.forms import read_form
+from syndicate.web.language import page_language
 from syndicate.web.pages import NEVER, Front, missing, page
 
 API = "/api/v1/subscriptions"
@@ -31,25 +32,24 @@ class ConsentTexts:
     """The words beside the buttons, in the newest version, as this newspaper shows them."""
 
     def __init__(self, front: Front) -> None:
-        file = assets("templates") / "web" / "consent.toml"
-        texts = tomllib.loads(file.read_text("utf-8"))["texts"]
-        newest = max(texts, key=lambda one: int(one["version"]))
-        self._by_language = {
-            language: ConsentText(
-                version=newest["version"],
-                language=language,
-                words=newest[language].format(site=front.app.site.title),
-            )
-            for language in LANGUAGES
-        }
+        site = front.app.site
+        self._by_language = {language: _newest_consent(site, language) for language in site.phrases.languages}
 
     def in_language(self, language: str) -> ConsentText:
-        """The text in one of our languages."""
+        """The text in one of our languages; in English where its catalogue has none for this version."""
         return self._by_language[language]
 
     def shown(self, digest: str) -> ConsentText | None:
         """The text that somebody says they were shown; None where it isn't one of these."""
         return next((one for one in self._by_language.values() if one.digest == digest), None)
+
+
+def _newest_consent(site: Site, language: str) -> ConsentText:
+    """What the newest version says in a language, or in the first that stands in for it."""
+    newest = max(site.phrases.words(ORIGINAL, "consent"), key=int)
+    said = next(one for one in site.phrases.chain(language) if ("consent", newest) in one.phrases)
+    words = said.phrases["consent", newest].format(site=site.title)
+    return ConsentText(version=int(newest), language=said.language, words=words)
 
 
 class _Wish(BaseModel):
@@ -109,7 +109,7 @@ class SignUpDesk:
         app = self._front.app
         if not app.newsletters:
             return missing(self._front, request)
-        text = self._texts.in_language(page_language(request, app.site.language))
+        text = self._texts.in_language(page_language(request, app.site))
         offer = {
             "token": new_form(app.room.ring, Via.API, app.clock.now()),
             "newsletters": [
@@ -176,7 +176,7 @@ class SignUpDesk:
             address=filled.address,
             problem=problem,
             token=new_form(app.room.ring, via, app.clock.now()),
-            consent=self._texts.in_language(page_language(request, app.site.language)),
+            consent=self._texts.in_language(page_language(request, app.site)),
         )
 
     def _asked(self, request: Request) -> Response:
@@ -184,7 +184,7 @@ class SignUpDesk:
 
 
 async def _read(request: Request) -> _Filled:
-    form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+    form = await read_form(request, most_fields=_MOST_FIELDS)
     fields = {name: str(value) for name, value in form.items()}
     return _Filled(
         address=fields.get("address", ""),

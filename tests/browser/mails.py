@@ -13,7 +13,7 @@ from syndicate.domain.look import LIGHT, Banner, Look, Sponsor, lightened
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.selection import Selection
 from syndicate.domain.slot import parse_schedule
-from syndicate.formats.digest import DigestView, holes_filled, render
+from syndicate.formats.digest import HOLES, DigestView, holes_filled, render
 from tests.formats.samples import SITE, corrected, make_article, withdrawn
 
 TEMPLATES = (Path(__file__).resolve().parents[2] / "templates" / "digest",)
@@ -96,6 +96,9 @@ def views() -> Iterator[tuple[str, DigestView]]:
         yield f"{template}-long", make_view(template, told=(long, *told[1:3]), title=f"Pagi {LONG}")
         yield f"{template}-withdrawn", make_view(template, told=(withdrawn(1), elsewhere, *told[2:4]))
         yield f"{template}-corrected", make_view(template, told=(corrected(1), corrected(2), *told[2:4]))
+        first, second, *_ = stories()
+        marked = replace(make_view(template), updated=frozenset({first.id}), repeated=frozenset({second.id}))
+        yield f"{template}-variant", replace(marked, language="en", zone="Asia/Jayapura", is_whole=False)
         yield f"{template}-look", make_view(template, look=LOOK, sponsor=SPONSOR)
         yield f"{template}-empty", replace(make_view(template), stories=())
         yield f"{template}-large", replace(make_view(template, told=stories(STORIES * 16)), brief=40)
@@ -105,7 +108,7 @@ def page(view: DigestView) -> str:
     """The mail as a reader has it."""
     address = "https://berita.contohpos.example/u/AbCdEf"
     html = render(view, TEMPLATES).html
-    return holes_filled(html, view.mark, {"unsubscribe_url": address}, html=True)
+    return holes_filled(html, view.mark, dict.fromkeys(HOLES, address), html=True)
 
 
 def picture_bytes(width: int = 1200, height: int = 675) -> bytes:

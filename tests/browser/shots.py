@@ -1,8 +1,8 @@
 """Screenshots of every kind of mail, and of every kind of page: python -m tests.browser.shots OUTDIR [--url URL]
 
 Needs a Chromium on the PATH. Each is taken at 375, 600 and 1280 pixels, light and dark; mails also with pictures off.
-The pages are those of a running sample (`make up`), where --url says that there is one. Leaving a newsletter is looked
-at, not done.
+The pages are those of a running sample (`make up`), where --url says that there is one. Leaving a newsletter and
+erasing a reader are looked at, not done.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
+from syndicate.domain.consent import Matter
 from syndicate.formats.confirmation import ConfirmationView, render_confirmation
 from tests.browser.mails import LETTER, SLOT, TEMPLATES, picture_bytes, views
 from tests.browser.mails import page as mail_page
@@ -41,7 +42,7 @@ def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
     yield "editions", editions
     yield "edition", _first(page, editions, ".entry a")
     yield "outbox", f"{url}/outbox"
-    mail = _first(page, f"{url}/outbox", ".entry a")
+    mail = _first(page, f"{url}/outbox", ".entry a[href*='/outbox/']")
     yield "mail", mail
     yield "mail-alone", f"{urlsplit(mail)._replace(query='').geturl()}/html"
     page.goto(mail)
@@ -49,6 +50,11 @@ def pages(page: Page, url: str) -> Iterator[tuple[str, str]]:
     leave = re.search(r"List-Unsubscribe:\s*<(http[^>]+)>", head)
     if leave:
         yield "leave", leave[1]
+    choices = re.search(r"^http\S+/p/\S+", page.locator("pre").last.text_content() or "", re.MULTILINE)
+    if choices:
+        yield "preferences", choices[0]
+        yield "preferences-english", f"{choices[0]}?lang=en"
+        yield "erase", f"{choices[0]}/erase"
     yield "leave-unknown", f"{url}/u/unknown"
     yield "subscribe", f"{url}/subscribe"
     yield "subscribe-english", f"{url}/subscribe?lang=en"
@@ -76,7 +82,9 @@ def shoot_pages(browser: Browser, url: str, folder: Path) -> int:
 
 def shoot_mails(browser: Browser, folder: Path) -> int:
     """Takes all pictures of mails, with their own pictures and without; returns how many."""
-    found = [*((name, mail_page(view)) for name, view in views()), ("confirm", _confirmation_mail())]
+    single = {"confirm": Matter.JOIN, "move": Matter.MOVE, "moved": Matter.NOTICE}
+    found = [(name, mail_page(view)) for name, view in views()]
+    found += [(name, _single_mail(matter)) for name, matter in single.items()]
     picture = picture_bytes()
 
     def show(route: Route) -> None:
@@ -125,12 +133,13 @@ def _confirmation(page: Page, url: str) -> str:
     return found[0] if found else sys.exit("the confirmation mail has no link")
 
 
-def _confirmation_mail() -> str:
+def _single_mail(matter: Matter) -> str:
     view = ConfirmationView(
         site=SITE,
         newsletter=LETTER,
         titles=(LETTER.title, "Akhir Pekan di Lintang"),
-        link=f"{SITE.public_url}/c/{'A' * 44}",
+        link="" if matter is Matter.NOTICE else f"{SITE.public_url}/c/{'A' * 44}",
+        matter=matter,
         until=SLOT,
         language="id",
     )

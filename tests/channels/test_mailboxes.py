@@ -1,8 +1,10 @@
 """Mailboxes that others write to: what each kind promises, then what only one of them can do."""
 
+import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from syndicate.errors import ConfigError
 from syndicate.ports import Mailbox
 from tests.servers.imap import ImapServer
 
+PATIENCE = 30.0  # seconds: a hang guard
 Put = Callable[[bytes], None]
 Bench = AbstractAsyncContextManager[tuple[Mailbox, Put]]
 
@@ -271,6 +274,83 @@ async def test_a_silent_server_is_left() -> None:
         problem = await imap(server, timeout_seconds=0.2).empty(Kept())
 
     assert problem == "no answer in time"
+
+
+@pytest.mark.parametrize("begin", [b"* OK ready\r\n", b"* "], ids=["lines", "one line"])
+async def test_a_server_that_never_stops_talking_is_left(begin: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while True:
+                writer.write(begin)
+                await writer.drain()
+                await asyncio.sleep(0.01)  # a server's own pace, slower than any of our limits in bytes
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        values = {"host": "127.0.0.1", "port": port, "username": "a", "password": "b", "tls": "none"}
+        box = ImapMailbox(ImapConfig(name="p", look_seconds=0.5, **values))
+        async with asyncio.timeout(PATIENCE):
+            problem = await box.empty(Kept())
+
+    assert problem == "the look took more than 0.5 s"
+
+
+async def test_a_look_that_ends_over_tls_ends_all_the_same(server_tls: ssl.SSLContext, ca_file: str) -> None:
+    async with ImapServer(tls=server_tls, silent_at="SEARCH") as server:
+        box = imap(server, tls="starttls", ca_file=ca_file, look_seconds=0.5, timeout_seconds=PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            problem = await box.empty(Kept())
+
+    assert problem == "the look took more than 0.5 s"
+
+
+async def test_a_mail_that_is_said_to_be_huge_is_not_read() -> None:
+    async with ImapServer() as server:
+        server.put(b"satu")
+        server.announce = 10**9
+        problem = await imap(server).empty(kept := Kept())
+
+    assert problem.endswith("it sends more than was asked for")
+    assert kept.mails == []
+
+
+async def test_a_maildir_follows_no_link_and_reads_no_pipe(tmp_path: Path) -> None:
+    box, new = maildir(tmp_path / "kotak"), tmp_path / "kotak" / "new"
+    (tmp_path / "secret").write_bytes(b"rahasia")
+    (new / "1.link").symlink_to(tmp_path / "secret")
+    (new / "2.lost").symlink_to(tmp_path / "nothing")
+    (new / "3.folder").mkdir()
+    os.mkfifo(new / "4.pipe")
+    (new / "5.mail").write_bytes(b"satu")
+    problem = await box.empty(kept := Kept())
+
+    assert (problem, kept.mails) == ("", [b"satu"])
+    assert (new / "1.link").is_symlink()
+
+
+async def test_a_maildir_takes_mails_with_names_of_any_length(tmp_path: Path) -> None:
+    box, folder = maildir(tmp_path / "kotak"), tmp_path / "kotak"
+    names = ["a" * 255, "a" * 254 + "b", "\u00e9" * 127, "pendek"]
+    for name in names:
+        (folder / "new" / name).write_bytes(name.encode())
+    first = await box.empty(kept := Kept())
+    second = await box.empty(Kept())
+
+    assert (first, second, len(kept.mails)) == ("", "", 4)
+    assert list((folder / "new").iterdir()) == []
+    assert len([one for one in (folder / "cur").iterdir() if one.name.endswith(":2,S")]) == 4
+
+
+async def test_a_mail_that_can_not_be_moved_holds_nobody_up(tmp_path: Path) -> None:
+    box, folder = maildir(tmp_path / "kotak"), tmp_path / "kotak"
+    (folder / "cur" / "1:2,S").mkdir()
+    for name in ("1", "2"):
+        (folder / "new" / name).write_bytes(b"isi")
+    problem = await box.empty(kept := Kept())
+
+    assert "directory" in problem.lower()
+    assert [one.name for one in (folder / "new").iterdir()] == ["1"]
+    assert len(kept.mails) == 2
 
 
 async def test_nobody_there_is_a_problem() -> None:

@@ -44,5 +44,5 @@ async def test_postfix_s_bounce_names_the_delivery_and_says_that_the_mailbox_is_
     assert outcome.kind is OutcomeKind.ACCEPTED
     assert (report["null_sender"], report["form"]) == (True, "delivery-status")
     assert [read_verp(RING, token) for token in report["bounce_tokens"]] == [7]
-    assert kindest(notices) is Verdict.HARD
+    assert kindest(notices, GONE) is Verdict.HARD
     assert notices[0].text == "550 5.1.1 no such reader"

@@ -161,6 +161,7 @@ def test_a_preview_writes_the_mail_to_a_file_and_nothing_else(cli: Cli, paper: P
         "partners key nobody",
         "partners enable nothing",
         "jobs retry 99999",
+        "domains resume tenang.example",
     ],
 )
 def test_what_is_not_there_is_one_sentence_and_exit_code_1(words: str, cli: Cli, paper: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.receipts import CORPUS
+from tests.receipts import CORPUS, READER_S
 
 RECEIPTS = """
 [[receipts]]
@@ -42,7 +42,7 @@ def come_back(paper: Path, bounces: Path, name: str) -> str:
     values = {key: hit[1] for key, hit in found.items() if hit}
     text = (CORPUS / f"{name}.eml").read_text("utf-8").replace("{mailed}", "").replace("{name}", "")
     (bounces / "new" / f"{name}.mx").write_text(
-        text.replace("{bounce}", values["bounce"]).replace("{link}", values["link"])
+        text.replace("{bounce}", values["bounce"]).replace("{link}", values["link"]).replace(READER_S, values["reader"])
     )
     return values["reader"]
 

@@ -17,21 +17,26 @@ from tests.cli.conftest import Cli
 DOC = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^### `syndicate ([\w -]+)`\n(.*?)(?=^##|\Z)", DOC, re.M | re.S))
 PRINT_NO_DATA = {
+    "domains resume",
     "up",
     "init",
-    "editions hold",
-    "editions release",
-    "editions cancel",
     "partners replay",
     "partners enable",
     "jobs retry",
     "sources confirm",
 }
 MAY_SEND = {
+    "domains resume",
     "once",
+    "articles correct",
+    "articles withdraw",
+    "articles restore",
     "editions doubts",
+    "newsletters resume",
     "editions release",
+    "editions resume",
     "editions cancel",
+    "editions retry",
     "editions send-test",
     "partners replay",
     "jobs retry",

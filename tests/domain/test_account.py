@@ -97,6 +97,27 @@ def test_a_password_that_is_short_or_common_is_not(typed: str, why: str) -> None
     assert why in password_problem(typed, account="laksmi")
 
 
+@pytest.mark.parametrize(
+    ("account", "typed"),
+    [
+        ("laksmi", "laksmi-2026-laksmi"),
+        ("laksmi", "imskal-2026-laksmi"),
+        ("laksmi", "LaksmiRedaksi2026!"),
+        ("ratna.dewi", "ratna.dewi.2026"),
+        ("ratna.dewi", "RatnaDewi20261124"),
+        ("ratna.dewi", "dewi-ratna-2026!"),
+        ("ratna-2", "ratna2ratna2ratna2"),
+    ],
+)
+def test_a_password_that_is_made_of_the_account_s_name_is_not(account: str, typed: str) -> None:
+    assert "first that anybody" in password_problem(typed, account=account)
+
+
+@pytest.mark.parametrize("account", ["laksmi", "2", "a.b", "x"])
+def test_a_name_within_a_longer_phrase_does_no_harm(account: str) -> None:
+    assert password_problem("laksmi kenari hijau muda", account=account) == ""
+
+
 def test_a_password_is_the_same_however_its_characters_are_made() -> None:
     assert normal_password("café ﬁlm ２０２６") == normal_password("cafe\u0301 film 2026")
 

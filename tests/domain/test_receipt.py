@@ -1,7 +1,7 @@
 """What a bounce is worth, and what a person's bounces lead to (email.md §4)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -90,11 +90,12 @@ def test_of_several_mailboxes_behind_one_address_the_kindest_counts() -> None:
     gone, full = Notice(action="failed", status="5.1.1"), Notice(action="failed", status="5.2.2")
     there, passed_on = Notice(action="delivered"), Notice(action="relayed")
 
-    assert [kindest(some) for some in ([gone, full], [gone, there], [gone, passed_on], [gone], [passed_on], [])] == [
+    mixtures: tuple[list[Notice], ...] = ([gone, full], [gone, there], [gone, passed_on], [gone], [passed_on], [])
+    assert [kindest(some, "dewi@pembaca.example") for some in mixtures] == [
         Verdict.FULL,
         Verdict.DELIVERED,
-        Verdict.HARD,
-        Verdict.HARD,
+        Verdict.SOFT,
+        Verdict.SOFT,
         Verdict.OTHER,
         Verdict.OTHER,
     ]
@@ -118,6 +119,16 @@ def test_one_hard_bounce_alone_suppresses_nobody() -> None:
 
 def test_a_hard_bounce_counts_at_once_where_the_relay_said_so_too() -> None:
     assert judge([refused(0, "550 5.1.1"), bounced(0.1, Verdict.HARD)]).step is Step.SUPPRESS
+
+
+@pytest.mark.parametrize(("hours", "step"), [(2, Step.NONE), (19.9, Step.NONE), (20, Step.SUPPRESS)])
+@pytest.mark.parametrize("begin", [NOW.replace(hour=hour) for hour in (0, 16, 23)])
+def test_another_day_lies_twenty_hours_away_whatever_the_midnights_between(
+    begin: datetime, hours: float, step: Step
+) -> None:
+    first = replace(bounced(0, Verdict.HARD), at=begin)
+
+    assert judge([first, replace(first, at=begin + timedelta(hours=hours))]).step is step
 
 
 def test_a_hard_bounce_on_another_day_suppresses() -> None:

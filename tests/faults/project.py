@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import insert, select
+
 from syndicate.app import App, open_app
-from syndicate.domain.audience import Subscriber
+from syndicate.domain.audience import Subscriber, SubscriptionState
 from syndicate.settings import load, prepare_keys
-from syndicate.store import audience
+from syndicate.store.tables import subscribers, subscriptions
 from syndicate.work import prepare
 
 WRITTEN = 1_790_000_000  # Unix seconds
@@ -77,17 +79,18 @@ class Project:
 MAILDIR = 'kind = "maildir"\npath = "var/outbox"'
 
 
-def smtp(port: int, connections: int = 2) -> str:
-    """The channel's table for a relay on loopback."""
-    return (
-        f'kind = "smtp"\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\nconnections = {connections}\ntimeout = "5 s"'
-    )
+def smtp(port: int, connections: int = 2, *, timeout: int = 5) -> str:
+    """The channel's table for a relay on loopback; `timeout` in seconds."""
+    where = f'kind = "smtp"\nhost = "127.0.0.1"\nport = {port}\ntls = "none"'
+    return f'{where}\nconnections = {connections}\ntimeout = "{timeout} s"'
 
 
-def lay_out(folder: Path, store: str, *, channel: str, stories: Iterable[int], schedule: str = "every 1 h") -> Project:
-    """Writes configuration, keys and stories."""
+def lay_out(
+    folder: Path, store: str, *, channel: str, stories: Iterable[int], schedule: str = "every 1 h", port: int = 8099
+) -> Project:
+    """Writes configuration, keys and stories; `port` is the web server's."""
     (folder / "config").mkdir(parents=True)
-    text = CONFIG.format(port=8099, channel=channel, schedule=schedule)
+    text = CONFIG.format(port=port, channel=channel, schedule=schedule)
     (folder / "config" / "syndicate.toml").write_text(text)
     (folder / "newsroom" / "kota").mkdir(parents=True)
     for number in stories:
@@ -99,13 +102,19 @@ def lay_out(folder: Path, store: str, *, channel: str, stories: Iterable[int], s
 
 
 async def add_subscribers(app: App, count: int) -> list[str]:
-    """Active subscribers of the newsletter, by address."""
+    """Active subscribers of the newsletter, by address; in bulk, for thousands one by one would outlast the test."""
     await prepare(app)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     addresses = [f"pembaca{number}@contoh.example" for number in range(count)]
+    person = Subscriber(id=0, address="", created_at=now)
+    own = {"language": person.language, "timezone": person.timezone, "generation": person.generation}
+    people = [
+        {"address": one, "folded": one, "digest": app.digest(one), "name": "", "created_at": now, **own}
+        for one in addresses
+    ]
+    chosen = {"newsletter": "pagi", "state": SubscriptionState.ACTIVE.value, "since": now, "origin": "test"}
     async with app.db.write() as connection:
-        for address in addresses:
-            person = Subscriber(id=0, address=address, created_at=now)
-            added = await audience.add(connection, person, digest=app.digest(address))
-            await audience.subscribe(connection, "pagi", added.id, origin="test", now=now)
+        await connection.execute(insert(subscribers), people)
+        numbers = await connection.scalars(select(subscribers.c.id).order_by(subscribers.c.id))
+        await connection.execute(insert(subscriptions), [{"subscriber_id": one, **chosen} for one in numbers])
     return addresses

@@ -139,7 +139,7 @@ def links(page: Page) -> Iterator[str]:
         said = link.get("aria-label") or shown
         if not said.strip() or _SAYS_NOTHING.fullmatch(said):
             yield f"{link.get('href')}: {said!r}"
-        if not re.match(r"https?://|mailto:|[a-z]{16}-unsubscribe_url-", link.get("href", "")):
+        if not re.match(r"https?://|mailto:|[a-z]{16}-(?:unsubscribe|preferences|view)_url-", link.get("href", "")):
             yield f"leads nowhere: {link.get('href')}"
 
 

@@ -15,12 +15,14 @@ from syndicate.formats.atom import archive_parts
 from syndicate.formats.opml import directory
 from syndicate.formats.wording import wording
 from tests.formats.rules import by_the_rules
+from tests.phrases import PHRASES
 
 T0 = datetime(2026, 11, 23, 0, 15, tzinfo=UTC)
 SITE = Site(
     title="Contoh Pos",
     url="https://contohpos.example/",
     public_url="https://berita.contohpos.example",
+    phrases=PHRASES,
     contact="redaksi@contohpos.example",
     tag_host="contohpos.example",
 )

@@ -150,7 +150,7 @@ def test_a_language_is_two_letters(code: str, written: str) -> None:
     ("title", "name"), [("Contoh Pos (cetak) (pagi)", "Contoh Pos"), ("(Contoh)", "(Contoh)"), ("Pos (ID) Kota", None)]
 )
 def test_what_stands_in_brackets_behind_the_paper_s_name_is_left_out(title: str, name: str | None) -> None:
-    site = Site(title=title, url=SITE.url, public_url=SITE.public_url)
+    site = Site(title=title, url=SITE.url, public_url=SITE.public_url, phrases=SITE.phrases)
 
     assert etree.fromstring(news_sitemap(site, [told(1)])).findtext(f".//{{{NEWS}}}name") == (name or title)
 

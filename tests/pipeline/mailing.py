@@ -7,11 +7,12 @@ from typing import Any
 from syndicate.domain.edition import Edition
 from syndicate.domain.partner import Endpoint
 from syndicate.domain.slot import Slot
-from syndicate.pipeline.compose import Studio, compose_edition, know_newsletters
+from syndicate.pipeline.compose import compose_edition, know_newsletters
 from syndicate.pipeline.dispatch import Dispatcher, DispatchReport
 from syndicate.pipeline.enqueue import freeze_edition
 from syndicate.pipeline.postroom import Postroom, Revocations
 from syndicate.pipeline.reconcile import Exit
+from syndicate.pipeline.render import Studio
 from syndicate.ports import Mailer
 from syndicate.store import editions
 from syndicate.store.db import Database
@@ -63,7 +64,8 @@ class Postoffice:
         slot = Slot(at=NOW, name="2026-11-24T0600")
         report = await compose_edition(self.db, self.newsletter, slot, STUDIO, now=NOW)
         assert report.edition is not None
-        return (await freeze_edition(self.db, report.edition, endpoints, now=NOW)).edition
+        ours: dict[str, Any] = {"newsletter": self.newsletter, "studio": STUDIO}
+        return (await freeze_edition(self.db, report.edition, endpoints, **ours, now=NOW)).edition
 
     async def send(self, edition: Edition, **batch: Any) -> DispatchReport:
         return await self.dispatcher.send_batch(edition_id=edition.id, **{"first": 1, "last": 10**15} | batch)

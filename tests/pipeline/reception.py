@@ -37,6 +37,7 @@ class Reception:
             templates=Path(__file__).parents[2] / "templates",
             digest=partial(address_digest, PEPPER),
             mark=lambda: "q" * 16,
+            journal=folder / "departures.jsonl",
         )
 
     async def ask(
@@ -54,7 +55,7 @@ class Reception:
     async def waiting(self) -> list[int]:
         """The requests whose mail is still to be sent."""
         async with self.db.read() as connection:
-            return [job.ref["sign_up"] for job in await jobs.listed(connection, limit=20_000)]
+            return [job.ref["sign_up"] for job in await jobs.listed(connection, limit=20_000) if job.kind == "confirm"]
 
     async def post(self) -> None:
         """Sends the mail of every request once; the jobs stay, as after a crash at their end."""

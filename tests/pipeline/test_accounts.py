@@ -1,6 +1,7 @@
 """Signing in: whom it lets in, what it tells nobody, what it ends, and what it writes down."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,9 +17,13 @@ from syndicate.errors import NotFound, Refused
 from syndicate.pipeline import accounts as step
 from syndicate.pipeline.accounts import (
     COME_BACK,
+    FROM_AROUND,
     FROM_THERE,
+    HOME_FOR,
     NOBODYS,
     OF_ACCOUNT,
+    OF_ACCOUNT_AROUND,
+    OF_ACCOUNT_AT_HOME,
     OF_ACCOUNT_THERE,
     Attempt,
     NotSignedIn,
@@ -275,6 +280,69 @@ async def test_t30_an_account_is_tried_only_so_often_from_everywhere(porter: Por
     assert found == [NotSignedIn.WRONG] * OF_ACCOUNT.burst + [NotSignedIn.TOO_OFTEN]
 
 
+def everywhere(number: int) -> list[str]:
+    """So many networks of IPv6, of which an attacker rents one /64 each."""
+    return [f"2001:db8:{network:x}:1::1" for network in range(number)]
+
+
+async def lock_out(porter: Porter, at: datetime = NOW) -> None:
+    for client in everywhere(OF_ACCOUNT.burst // OF_ACCOUNT_THERE.burst + 1):
+        for _ in range(OF_ACCOUNT_THERE.burst):
+            await porter.sign_in(attempt(password=OTHER, client=client), now=at)
+
+
+async def test_t30_an_attacker_with_many_networks_does_not_lock_out_who_comes_from_their_own(porter: Porter) -> None:
+    await signed_in(porter)
+    later = NOW + timedelta(days=30)
+    await lock_out(porter, later)
+
+    assert await porter.sign_in(attempt(client="192.0.2.9"), now=later) is NotSignedIn.TOO_OFTEN
+    assert isinstance(await porter.sign_in(attempt(), now=later), str)
+
+
+async def test_t30_a_network_that_nobody_signed_in_from_for_a_season_is_as_any_other(porter: Porter) -> None:
+    await signed_in(porter)
+    later = NOW + HOME_FOR
+    await lock_out(porter, later)
+
+    assert await porter.sign_in(attempt(), now=later) is NotSignedIn.TOO_OFTEN
+
+
+async def test_t30_a_network_is_home_to_who_signed_in_there_and_to_nobody_else(db: Database, porter: Porter) -> None:
+    await add_account(db, "ratna", Role.OPERATOR, PASSWORD, who="cli:root", now=NOW)
+    await signed_in(porter)
+    for number in range(OF_ACCOUNT.burst):
+        await porter.sign_in(attempt("ratna", OTHER, client=f"198.51.{number}.1"), now=NOW)
+
+    assert await porter.sign_in(attempt("ratna"), now=NOW) is NotSignedIn.TOO_OFTEN
+
+
+async def test_t30_from_home_too_an_account_is_tried_only_so_often(porter: Porter) -> None:
+    await signed_in(porter)
+    clients = [f"203.0.113.{number}" for number in range(10, 11 + OF_ACCOUNT_AT_HOME.burst)]
+
+    found = [await porter.sign_in(attempt(password=OTHER, client=client), now=NOW) for client in clients]
+
+    assert found[-2:] == [NotSignedIn.WRONG, NotSignedIn.TOO_OFTEN]
+
+
+async def test_t30_who_has_a_whole_48_tries_an_account_twenty_times(porter: Porter) -> None:
+    clients = [f"2001:db8:1:{number:x}::1" for number in range(OF_ACCOUNT_AROUND.burst + 1)]
+
+    found = [await porter.sign_in(attempt(password=OTHER, client=client), now=NOW) for client in clients]
+
+    assert found == [NotSignedIn.WRONG] * OF_ACCOUNT_AROUND.burst + [NotSignedIn.TOO_OFTEN]
+    assert isinstance(await porter.sign_in(attempt(client="2001:db8:2::1"), now=NOW), str)
+
+
+async def test_t30_who_has_a_whole_48_tries_eighty_times_whatever_the_names(porter: Porter) -> None:
+    spread = [(f"nama{number}", f"2001:db8:1:{number:x}::1") for number in range(FROM_AROUND.burst + 1)]
+
+    found = [await porter.sign_in(attempt(name, client=client), now=NOW) for name, client in spread]
+
+    assert found == [NotSignedIn.WRONG] * FROM_AROUND.burst + [NotSignedIn.TOO_OFTEN]
+
+
 async def test_t30_at_most_two_passwords_are_tried_at_once_and_few_wait(
     porter: Porter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,12 +407,28 @@ async def test_the_audit_log_says_who_did_what_to_whom_when_and_from_where(db: D
     ]
 
 
-def test_no_statement_changes_or_drops_a_line_of_the_audit_log() -> None:
+def test_no_statement_drops_a_line_of_the_audit_log_and_one_changes_it() -> None:
     package = Path(step.__file__).parents[1]
     sources = [path.read_text("utf-8") for path in package.rglob("*.py")]
+    changes = re.compile(r"(?:update|delete|upsert)\(audit|audit\.(?:update|delete).*")
+    changing = [found for one in sources for found in changes.findall(one)]
 
-    assert not [one for one in sources for verb in ("update", "delete", "upsert") if f"{verb}(audit" in one]
+    assert changing == ['audit.update().where(audit.c.id.in_(old)).values(network="")']
     assert not [one for one in sources if "DELETE FROM audit" in one or "UPDATE audit" in one]
+
+
+async def test_networks_are_taken_out_of_old_lines_and_the_lines_stay(db: Database, porter: Porter) -> None:
+    await signed_in(porter)
+    await signed_in(porter, now=NOW + MINUTE)
+    async with db.write() as connection:
+        blanked = [await accounts.forget_networks(connection, before=NOW, limit=9) for _ in range(2)]
+
+    assert blanked == [1, 0]
+    assert [(one.what, one.network) for one in await audit(db)] == [
+        (Deed.ADDED, ""),
+        (Deed.SIGNED_IN, ""),
+        (Deed.SIGNED_IN, "203.0.113.0/24"),
+    ]
 
 
 async def test_t45_no_password_and_no_session_stands_in_the_database(db: Database, porter: Porter) -> None:

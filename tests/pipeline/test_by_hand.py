@@ -13,10 +13,11 @@ from syndicate.domain.delivery import Standing, State
 from syndicate.domain.partner import Push
 from syndicate.domain.token import delivery_name
 from syndicate.errors import Refused
-from syndicate.pipeline.compose import VARIANT, cut_name, know_newsletters, preview_edition
+from syndicate.pipeline.compose import cut_name, know_newsletters, preview_edition
 from syndicate.pipeline.enqueue import hold_edition, release_edition
 from syndicate.pipeline.notify import enable_endpoint, replay_push
 from syndicate.pipeline.reconcile import join
+from syndicate.pipeline.render import VARIANT
 from syndicate.pipeline.trial import Trial, send_test
 from syndicate.store import articles, audience, changes, editions, jobs, ledger, partners
 from syndicate.store.db import Database
@@ -48,7 +49,7 @@ async def test_a_test_send_is_one_marked_mail_that_stands_in_no_ledger(db: Datab
     parsed = message_from_bytes(mail.content, policy=policy.default)
     assert isinstance(parsed, EmailMessage)
     assert (mail.delivery, mail.name, mail.recipient) == (0, "test.abc", DESK)
-    assert (parsed["Subject"], parsed["List-Unsubscribe"]) == (f"[UJI] {trial.rendering.subject}", None)
+    assert (parsed["Subject"], parsed["List-Unsubscribe"]) == (f"[TES] {trial.rendering.subject}", None)
     assert await office.books(trial.edition) == {"open": 3}
     assert mail.name not in {delivery_name(RING, trial.edition.id, number) for number in range(1000)}
 

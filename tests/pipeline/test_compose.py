@@ -14,7 +14,7 @@ from syndicate.domain.edition import Edition, EditionState
 from syndicate.domain.newsletter import Newsletter
 from syndicate.domain.slot import Slot
 from syndicate.errors import Refused, StoreTrouble
-from syndicate.pipeline.compose import ComposeReport, Composition, Studio, compose_edition, know_newsletters
+from syndicate.pipeline.compose import ComposeReport, Composition, compose_edition, know_newsletters
 from syndicate.pipeline.enqueue import (
     BATCH,
     cancel_edition,
@@ -22,10 +22,12 @@ from syndicate.pipeline.enqueue import (
     hold_edition,
     release_edition,
 )
-from syndicate.store import articles, audience, changes, editions, jobs, partners, sources
+from syndicate.pipeline.render import Studio
+from syndicate.store import articles, audience, candidates, changes, editions, jobs, partners, sources
 from syndicate.store.db import Database
 from tests.factories import NOW, SITE, add_reader, make_endpoint, make_newsletter
 from tests.pipeline.stories import publish, revise
+from tests.store.editions import add_candidates
 
 TEMPLATES = (Path(__file__).parents[2] / "templates" / "digest",)
 STUDIO = Studio(site=SITE, templates=TEMPLATES, sources=(), mark=lambda: "q" * 16)
@@ -47,7 +49,8 @@ class Desk:
     async def freeze(self, report: ComposeReport, *, now: datetime = NOW, **endpoint: Any) -> Edition:
         assert report.edition is not None
         endpoints = [make_endpoint(**endpoint)] if endpoint else []
-        return (await freeze_edition(self.db, report.edition, endpoints, now=now)).edition
+        ours: dict[str, Any] = {"newsletter": self.newsletter(), "studio": STUDIO}
+        return (await freeze_edition(self.db, report.edition, endpoints, **ours, now=now)).edition
 
     async def issue(self, day: int = 24, **newsletter: Any) -> list[str]:
         """Composes and freezes; the stories shown."""
@@ -241,7 +244,10 @@ async def test_a_slot_has_one_edition(desk: Desk) -> None:
     assert (again.composition, again.edition) == (Composition.EXISTS, edition)
 
 
-@pytest.mark.parametrize("where", ["put_content", "add_candidates", "put_books", "count_books"])
+@pytest.mark.parametrize(
+    "where",
+    ["editions.put_content", "candidates.add_keys", "candidates.add", "editions.put_books", "editions.count_books"],
+)
 async def test_a_crash_anywhere_goes_on_with_the_same_cut(
     desk: Desk, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,12 +256,12 @@ async def test_a_crash_anywhere_goes_on_with_the_same_cut(
     async def breaks(*_: Any, **__: Any) -> None:  # a crash at this very point can't be had from outside
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(editions, where, breaks)
+    monkeypatch.setattr(f"syndicate.store.{where}", breaks)
     with pytest.raises(RuntimeError, match="power cut"):
         await desk.issue()
     monkeypatch.undo()
     await publish(desk.db, 2)
-    begun = where != "put_content"  # begin and put_content are one transaction
+    begun = where != "editions.put_content"  # begin and put_content are one transaction
 
     assert await desk.issue() == (["k1"] if begun else ["k2", "k1"])
     assert await desk.issue(25) == (["k2"] if begun else [])
@@ -264,12 +270,12 @@ async def test_a_crash_anywhere_goes_on_with_the_same_cut(
 async def test_a_crash_between_two_chunks_of_candidates_misses_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syndicate.pipeline.enqueue._CHUNK", 2)
+    monkeypatch.setattr("syndicate.pipeline.tailor.CHUNK", 2)
     await publish(desk.db, 1)
     report = await desk.compose()
     assert report.edition is not None
     async with desk.db.write() as connection:
-        await editions.add_candidates(connection, report.edition, after=0, limit=2, now=NOW)
+        await add_candidates(connection, report.edition, after=0, limit=2)
     await desk.freeze(await desk.compose())
 
     async with desk.db.read() as connection:
@@ -339,10 +345,10 @@ async def test_a_missing_candidate_stops_the_freeze(desk: Desk, monkeypatch: pyt
     await publish(desk.db, 1)
     report = await desk.compose()
 
-    async def nobody(*_: Any, **__: Any) -> None:  # a bug or a race that only a test can make
-        return None
+    async def nobody(*_: Any, **__: Any) -> list[Any]:  # a bug or a race that only a test can make
+        return []
 
-    monkeypatch.setattr(editions, "add_candidates", nobody)
+    monkeypatch.setattr(candidates, "page", nobody)
     with pytest.raises(StoreTrouble, match="misses candidates"):
         await desk.freeze(report)
     monkeypatch.undo()

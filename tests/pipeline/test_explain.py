@@ -70,7 +70,8 @@ class Desk:
 
     async def issue(self, day: int = 24, *, now: datetime = NOW, **newsletter: Any) -> Edition | None:
         report = await compose_edition(self.db, make_newsletter(**newsletter), slot(day), STUDIO, now=now)
-        return (await freeze_edition(self.db, report.edition, [], now=now)).edition if report.edition else None
+        ours: dict[str, Any] = {"newsletter": make_newsletter(**newsletter), "studio": STUDIO}
+        return (await freeze_edition(self.db, report.edition, [], **ours, now=now)).edition if report.edition else None
 
     async def mail(self, *answers: Outcome) -> Edition:
         """The edition with story 1, handed over for the first reader with these answers."""

@@ -9,61 +9,17 @@ from typing import Any
 import pytest
 
 from syndicate.domain.article import CHURN_LIMIT, Article, ArticleState, Content, article_id
-from syndicate.domain.change import Change
 from syndicate.domain.edition import EditionState
 from syndicate.domain.likeness import Print, print_of
 from syndicate.domain.source import Look, Media, Memory
-from syndicate.jail import Jail
-from syndicate.net.client import Client
-from syndicate.net.guard import Allowed
 from syndicate.pipeline import gather as step
 from syndicate.pipeline import likeness as comparing
-from syndicate.pipeline.gather import FIRST_IMPORT, GatherReport, gather_source
-from syndicate.pipeline.pictures import Album
-from syndicate.sources.darkroom import Darkroom
-from syndicate.store import articles, changes, editions, jobs, sources
+from syndicate.pipeline.gather import FIRST_IMPORT
+from syndicate.store import articles, editions, jobs, sources
 from syndicate.store.db import Database
-from syndicate.store.sources import SourceState
-from tests.factories import NOW, SITE, ScriptedSource, SetClock, make_config, make_edition
+from tests.factories import NOW, make_config, make_edition
+from tests.pipeline.newsroom import Room
 from tests.wire import AGENCY, OWN_REPORT, html, long_text
-
-
-class Room:
-    """A newsroom, the database, and what a test asks about both."""
-
-    def __init__(self, db: Database, folder: Path) -> None:
-        self.db, self.source, self.clock = db, ScriptedSource(), SetClock()
-        nowhere = Client(allowed=Allowed(), user_agent="Test/1")  # no story here has a picture to be fetched
-        self.album = Album(darkroom=Darkroom(client=nowhere, jail=Jail()), folder=folder)
-
-    async def look(self, **config: Any) -> GatherReport:
-        now = self.clock.forward(minutes=10)
-        return await gather_source(
-            self.db, make_config(**config), self.source, site=SITE, album=self.album, chance=0.5, now=now
-        )
-
-    async def imported(self) -> "Room":
-        """The first import is over."""
-        await self.look()
-        return self
-
-    async def log(self) -> list[Change]:
-        async with self.db.read() as connection:
-            return await changes.span(connection, 0, 10**6)
-
-    async def kinds(self) -> list[str]:
-        return [change.kind.value for change in await self.log()]
-
-    async def story(self, key: str) -> Article:
-        async with self.db.read() as connection:
-            found = await articles.known(connection, "lintas", [key])
-            return (await articles.by_ids(connection, found.values()))[found[key]]
-
-    async def state(self, name: str = "lintas") -> SourceState:
-        async with self.db.read() as connection:
-            found = await sources.get(connection, name)
-        assert found is not None
-        return found
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from syndicate.domain.account import Deed
 from syndicate.domain.audience import SubscriptionState, address_digest
 from syndicate.domain.consent import Consent, Said
 from syndicate.domain.lists import PLAIN, PRESETS, Preset, find_columns
 from syndicate.errors import Refused
 from syndicate.pipeline.list_file import LONGEST_LINE, look_over
 from syndicate.pipeline.lists import ListReport, Order, Refusal, export_list, import_list
-from syndicate.pipeline.reconcile import replay_departures
-from syndicate.store import audience, consents, receipts
+from syndicate.pipeline.replay import replay_departures
+from syndicate.store import accounts, audience, consents, receipts
 from syndicate.store.db import Database
 from syndicate.store.fence import departures
 from tests.factories import NOW, PEPPER, add_reader
@@ -52,6 +53,7 @@ class Desk:
             digest=digest,
             language="id",
             timezone="Asia/Jakarta",
+            who="cli:root",
             journal=self.journal,
             dry_run=more.get("dry_run", False),
         )
@@ -83,7 +85,7 @@ class Desk:
 
     async def exported(self, newsletter: str | None = None) -> list[dict[str, str]]:
         out = io.StringIO()
-        await export_list(self.db, out, newsletter=newsletter)
+        await export_list(self.db, out, newsletter=newsletter, **BY)
         return list(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
 
 
@@ -97,6 +99,7 @@ def mails_by_the_rules() -> None:
     """No mail is written here."""
 
 
+BY: dict[str, Any] = {"who": "cli:root", "where": "readers.csv", "now": NOW}
 ACTIVE, ENDED = {"pagi": SubscriptionState.ACTIVE}, {"pagi": SubscriptionState.ENDED}
 
 
@@ -195,6 +198,16 @@ async def test_who_said_it_was_not_them_is_not_subscribed_by_a_list(desk: Desk) 
     async with desk.db.write() as connection:
         denied = Consent(newsletter="pagi", what=Said.DENIED, at=NOW, origin="link")
         await consents.add(connection, digest("rini@x.example"), [denied])
+    report = await desk.text("address\nrini@x.example\n")
+
+    assert report == ListReport(rows=1, withheld=1)
+
+
+async def test_an_address_that_its_reader_exchanged_for_another_is_not_subscribed_by_a_list(desk: Desk) -> None:
+    async with desk.db.write() as connection:
+        said = [Consent(newsletter="pagi", what=Said.CONFIRMED, at=NOW, origin="form")]
+        said += [Consent(newsletter="", what=Said.MOVED, at=NOW, origin="link")]
+        await consents.add(connection, digest("rini@x.example"), said)
     report = await desk.text("address\nrini@x.example\n")
 
     assert report == ListReport(rows=1, withheld=1)
@@ -350,7 +363,7 @@ async def test_an_export_can_be_read_back_elsewhere(desk: Desk, tmp_path: Path) 
     await desk.take(CORPUS / "listmonk.csv", PRESETS["listmonk"])
     out = tmp_path / "out.csv"
     with out.open("w", encoding="utf-8", newline="") as file:
-        await export_list(desk.db, file)
+        await export_list(desk.db, file, **BY)
     report = await desk.take(out, newsletters=("sore",))
 
     assert report == ListReport(rows=3, subscribed=2, ended=1)
@@ -371,7 +384,62 @@ async def test_memory_stays_flat_however_long_the_list(desk: Desk, tmp_path: Pat
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report = await take(5_000, 55_000)
     with (tmp_path / "out.csv").open("w", encoding="utf-8") as out:
-        written = await export_list(desk.db, out)
+        written = await export_list(desk.db, out, **BY)
 
     assert (report.subscribed, written) == (50_000, 55_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024  # KiB
+
+
+# ── the audit log ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Broken(io.StringIO):
+    """A pipe whose other end is closed after two lines."""
+
+    def write(self, text: str) -> int:
+        if self.getvalue().count("\n") >= 2:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+async def deeds(db: Database) -> list[tuple[str, Deed, str, str]]:
+    async with db.read() as connection:
+        found = await accounts.log(connection, limit=9)
+    return [(one.who, one.what, one.subject, one.note) for one in reversed(found)]
+
+
+async def test_the_audit_log_tells_who_took_over_how_many_from_where(desk: Desk) -> None:
+    await desk.take(CORPUS / "listmonk.csv", PRESETS["listmonk"])
+
+    (line,) = await deeds(desk.db)
+    assert line[:3] == ("cli:root", Deed.LIST_IN, "pagi")
+    assert line[3].startswith("listmonk.csv: 4 rows, 2 subscribed, 1 ended, 1 suppressed; ")
+    assert line[3].endswith(ORIGIN)
+
+
+async def test_the_audit_log_tells_of_a_list_that_was_broken_off(desk: Desk) -> None:
+    def broken(_line: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await desk.text("address\na@pembaca.example\n", went=broken)
+
+    assert [one[3].partition(";")[0] for one in await deeds(desk.db)] == ["list.csv: 1 rows, 1 subscribed"]
+
+
+async def test_a_dry_run_is_nobody_s_deed(desk: Desk) -> None:
+    await desk.text("address\na@pembaca.example\n", dry_run=True)
+
+    assert await deeds(desk.db) == []
+
+
+async def test_the_audit_log_tells_who_took_how_many_away(desk: Desk) -> None:
+    await desk.text("address\na@pembaca.example\nb@pembaca.example\n")
+    await desk.exported("pagi")
+    with pytest.raises(BrokenPipeError):
+        await export_list(desk.db, Broken(), **BY)
+
+    assert (await deeds(desk.db))[1:] == [
+        ("cli:root", Deed.LIST_OUT, "pagi", "readers.csv: 2 subscriptions"),
+        ("cli:root", Deed.LIST_OUT, "all newsletters", "readers.csv: 2 subscriptions"),
+    ]

@@ -27,9 +27,9 @@ from syndicate.pipeline.reconcile import (
     leave,
     read_leaving,
     repair,
-    replay_departures,
     resend_doubts,
 )
+from syndicate.pipeline.replay import replay_departures
 from syndicate.ports import Mail
 from syndicate.store import audience, editions, fence, jobs, ledger, tables
 from syndicate.store.db import Database
@@ -39,6 +39,7 @@ from syndicate.store.tables import articles
 from tests.factories import NOW, RING, SITE, ScriptedMailer, add_reader, make_edition
 from tests.pipeline.mailing import Postoffice, address
 from tests.pipeline.mailing import numbers as numbers_of
+from tests.store.editions import add_candidates
 
 
 async def on_the_wire(office: Postoffice, edition: Edition, *, limit: int = 2, owner: str = "dead") -> list[Claimed]:
@@ -276,7 +277,7 @@ async def next_numbers(db: Database, name: int) -> list[int]:
     async with db.write() as connection:
         person = await add_reader(connection, name)
         edition = await editions.begin(connection, make_edition(slot=f"slot-{name}"))
-        await editions.add_candidates(connection, edition, after=person.id - 1, limit=1, now=NOW)
+        await add_candidates(connection, edition, after=person.id - 1, limit=1, now=NOW)
         span = await editions.delivery_span(connection, edition.id)
         await editions.set_state(connection, edition.id, EditionState.DONE, came_from=[EditionState.COMPOSING])
     assert span is not None
@@ -307,11 +308,11 @@ async def test_an_edition_that_a_restore_caught_while_it_was_composed_keeps_its_
         for number in range(4):
             await add_reader(connection, number)
         edition = await editions.begin(connection, make_edition())
-        await editions.add_candidates(connection, edition, after=0, limit=2, now=NOW)
+        await add_candidates(connection, edition, after=0, limit=2, now=NOW)
     fence.raise_disk(tmp_path / "fence", 5)
     await check_fence(db, "here", tmp_path / "fence", now=NOW)
     async with db.write() as connection:
-        await editions.add_candidates(connection, edition, after=0, limit=9, now=NOW)
+        await add_candidates(connection, edition, after=0, limit=9, now=NOW)
         span = await editions.delivery_span(connection, edition.id)
 
     assert span is not None

@@ -53,7 +53,7 @@ def test_a_bell_rings_at_every_slot(text: str, zone: str) -> None:
     newsletter = make_newsletter(schedule=parse_schedule(text), timezone=zone)
     tower = Tower(newsletter)
     tower.clock.at = BEFORE_A_CHANGE
-    trigger, at, rung = tower.bells._trigger(newsletter), BEFORE_A_CHANGE, set()
+    trigger, at, rung = tower.bells._trigger(newsletter, newsletter.schedule), BEFORE_A_CHANGE, set()
     before = None
     for _ in range(60):
         before = trigger.get_next_fire_time(before, before or BEFORE_A_CHANGE)
@@ -62,6 +62,16 @@ def test_a_bell_rings_at_every_slot(text: str, zone: str) -> None:
     while (slot := next_slot(newsletter.schedule, zone, at)) is not None and slot.at < max(rung):
         assert slot.at in rung
         at = slot.at
+
+
+async def test_a_round_up_has_a_bell_of_its_own() -> None:
+    tower = Tower(make_newsletter(roundup=parse_schedule("sun 07:00")))
+    tower.bells.start()
+    hung = {job.id: str(job.trigger) for job in tower.bells._scheduler.get_jobs()}
+    tower.bells.stop()
+
+    assert hung.keys() == {"tick", "newsletter:pagi", "newsletter:pagi:weekly"}
+    assert "day_of_week='sun', hour='7'" in hung["newsletter:pagi:weekly"]
 
 
 async def test_the_tick_comes_by_itself_and_stops_when_the_bells_are_taken_down(tower: Tower) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syndicate.domain.audience import Rhythm
 from syndicate.domain.slot import parse_schedule
 from syndicate.schedule.slots import ask_for_gathering, begin_rhythms, fire_due
 from syndicate.store import jobs, sources
@@ -34,7 +35,29 @@ async def test_a_slot_fires_once_and_asks_for_its_edition(db: Database) -> None:
     async with db.read() as connection:
         found = await jobs.listed(connection, limit=9)
     assert [job.key for job in found] == ["compose:pagi:2026-11-23T0600", "compose:pagi:2026-11-24T0600"]
-    assert found[1].ref == {"newsletter": "pagi", "slot": "2026-11-24T0600", "at": SIX.isoformat()}
+    wanted = {"newsletter": "pagi", "slot": "2026-11-24T0600", "at": SIX.isoformat(), "rhythm": "each"}
+    assert found[1].ref == wanted
+
+
+async def test_a_round_up_fires_once_a_week_beside_the_editions(db: Database) -> None:
+    newsletter = make_newsletter(roundup=parse_schedule("sun 07:00"))
+    await begin_rhythms(db, [newsletter], node="a", now=NOW)
+    sunday = SIX + timedelta(days=5, hours=1)  # 29 November, 07:00 in Jakarta
+    weekly: dict[str, Any] = {"rhythm": Rhythm.WEEKLY, "node": "a"}
+    early = await fire_due(db, newsletter, **weekly, now=sunday - timedelta(seconds=1))
+    slot = await fire_due(db, newsletter, **weekly, now=sunday)
+    again = await fire_due(db, newsletter, **weekly, now=sunday + timedelta(days=1))
+    each = await fire_due(db, newsletter, node="a", now=sunday)
+    async with db.read() as connection:
+        found = {job.key: job.ref["rhythm"] for job in await jobs.listed(connection, limit=9)}
+
+    assert (early, again) == (None, None)
+    assert (slot and slot.name, each and each.name) == ("2026-W48", "2026-11-29T0600")
+    assert found == {"compose:pagi:2026-W48": "weekly", "compose:pagi:2026-11-29T0600": "each"}
+
+
+async def test_a_newsletter_without_a_round_up_never_fires_one(db: Database) -> None:
+    assert await fire_due(db, PAGI, rhythm=Rhythm.WEEKLY, node="a", now=NOW) is None
 
 
 async def test_two_schedulers_that_ring_together_fire_once(db: Database) -> None:

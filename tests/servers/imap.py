@@ -34,6 +34,7 @@ class ImapServer:
     unreadable: frozenset[int] = frozenset()  # UIDs whose mail the server can't read
     hang_up_at: str = ""  # a command
     silent_at: str = ""
+    announce: int = 0  # how long it says that a mail is, whatever it is
     mails: list[Stored] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # commands, without what follows
     port: int = 0
@@ -111,10 +112,9 @@ class ImapServer:
         numbers = [int(one) for one in rest.partition(" ")[0].split(",")]
         return [(number, self.mails[number - 101]) for number in numbers]
 
-    @staticmethod
-    def _fetched(number: int, mail: Stored, rest: str) -> bytes:
+    def _fetched(self, number: int, mail: Stored, rest: str) -> bytes:
         hit = re.search(r"BODY\.PEEK\[\]<0\.(\d+)>", rest)
         assert hit, rest
         part = mail.content[: int(hit[1])]
-        head = f"* {number - 100} FETCH (UID {number} BODY[]<0> {{{len(part)}}}\r\n"
+        head = f"* {number - 100} FETCH (UID {number} BODY[]<0> {{{self.announce or len(part)}}}\r\n"
         return head.encode() + part + b")\r\n"

@@ -10,7 +10,10 @@ import base64
 import json
 import os
 import re
+import socket
 import ssl
+import struct
+import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -21,6 +24,8 @@ from typing import ClassVar, Self
 
 from tests.channels.mail_rules import INBOX
 
+FAULTS_TAKEN = ("late", "reset", "garbage", "cut")  # what follows after it took the message
+FAULTS_NOT_TAKEN = ("451", "452", "421", "lost")  # no to the recipient; no to the message; it hangs up; no answer
 _PATH = re.compile(r"(?:FROM|TO):<([^>]*)>(.*)", re.I)
 
 
@@ -31,6 +36,7 @@ class Taken:
     sender: str
     recipients: tuple[str, ...]
     content: bytes
+    began: float = field(default=0.0, compare=False)  # Unix seconds: its first line came
 
 
 @dataclass(kw_only=True)
@@ -51,6 +57,8 @@ class Behaviour:
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
     after_starttls: bytes = b""  # sent in clear together with the reply to STARTTLS
+    fault: Callable[[], str] = lambda: ""  # asked for each message: what goes wrong with it, one of FAULTS_…
+    pause: Callable[[], float] = lambda: 0.0  # seconds before the answer to a final dot; "late" takes 2 more
     lenient: bool = False  # takes a bare LF for a line end, as the servers that can be smuggled through do
 
 
@@ -74,7 +82,7 @@ class SmtpSink:
 
     async def __aenter__(self) -> Self:
         tls = self.behaviour.tls if self.behaviour.implicit_tls else None
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=tls, limit=1 << 20)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=tls, limit=1 << 25)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -99,6 +107,14 @@ class SmtpSink:
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
+
+    def begun(self, recipients: tuple[str, ...]) -> None:
+        """The first line of a message is here."""
+
+    def judged(self, taken: Taken, fault: str) -> None:
+        """A message is whole, and this goes wrong with it: it is kept unless the fault says no."""
+        if fault not in FAULTS_NOT_TAKEN and self.behaviour.replies.get(".", b"2").startswith(b"2"):
+            self.keep(taken)
 
     def keep(self, taken: Taken) -> None:
         """Into the log first: what stands there was accepted, whoever is killed next."""
@@ -138,6 +154,8 @@ class _Conversation:
         self._signed_in = not self._behaviour.users
         self._sender: str | None = None
         self._recipients: list[str] = []
+        self._fault = ""
+        self._began = 0.0
 
     async def run(self) -> None:
         await self._reply("CONNECT", b"220 sink.test ESMTP")
@@ -219,6 +237,10 @@ class _Conversation:
         if hit is None or self._sender is None:
             await self._reply("RCPT", b"501 5.1.3 bad path")
             return
+        self._fault = self._behaviour.fault()
+        if self._fault == "451":
+            await self._reply("RCPT", b"451 4.3.0 later")
+            return
         key = hit[1] if hit[1] in self._behaviour.replies else "RCPT"
         if await self._reply(key, b"250 2.1.5 ok"):
             self._recipients.append(hit[1])
@@ -234,23 +256,57 @@ class _Conversation:
         content = await self._body(nth)
         if _hits(self._behaviour.lose_after_body, nth):
             raise _HangUp
-        taken = Taken(sender=self._sender or "", recipients=tuple(self._recipients), content=content)
+        recipients = tuple(self._recipients)
+        taken = Taken(sender=self._sender or "", recipients=recipients, content=content, began=self._began)
         await self._rset_state()
         if self._behaviour.size_limit and len(content) > self._behaviour.size_limit:
             await self._reply(".", b"552 5.3.4 too big")
             return
-        if self._behaviour.replies.get(".", b"2").startswith(b"2"):
-            self._sink.keep(taken)
+        fault, self._fault = self._fault, ""
+        self._sink.judged(taken, fault)
+        await asyncio.sleep(self._behaviour.pause())
+        if fault:
+            await self._fail(fault)
+            return
         if _hits(self._behaviour.drop_after_body, nth):
             raise _HangUp
         await self._reply(".", b"250 2.0.0 Ok: queued as S%08d" % nth)
 
+    async def _fail(self, fault: str) -> None:
+        """What is said of a message, or isn't."""
+        if fault == "452":
+            await self._reply(".", b"452 4.3.1 not now")
+        elif fault == "late":
+            await asyncio.sleep(2.0)
+            await self._reply(".", b"250 2.0.0 Ok: after all")
+        elif fault == "garbage":
+            await self._reply(".", b"\x00\xff not what was asked for")
+        else:
+            if fault in ("421", "cut"):
+                self._writer.write(b"421 4.3.2 going down\r\n" if fault == "421" else b"250 2.0.0 Ok: que")
+                await self._writer.drain()
+            else:  # a RST instead of a FIN, so that what was said before is thrown away too
+                gone = struct.pack("ii", 1, 0)
+                self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, gone)
+            raise _HangUp
+
     async def _body(self, nth: int) -> bytes:
+        """In one piece where it may come so: line by line takes as long as all the rest of a test together."""
+        first = await self._reader.readexactly(1)
+        self._began = time.time()
+        self._sink.begun(tuple(self._recipients))
+        if first == b"." or self._behaviour.lenient or _hits(self._behaviour.cut_in_body, nth):
+            return await self._body_by_lines(first, nth)
+        whole = first + await self._reader.readuntil(b"\r\n.\r\n")
+        return whole[:-3].replace(b"\r\n..", b"\r\n.")
+
+    async def _body_by_lines(self, line: bytes, nth: int) -> bytes:
         lines: list[bytes] = []
-        while (line := await self._line()) != b".":
+        while (line := line + await self._line()) != b".":
             if _hits(self._behaviour.cut_in_body, nth):
                 raise _HangUp
             lines.append(line[1:] if line.startswith(b".") else line)
+            line = b""
         return b"".join(line + b"\r\n" for line in lines)
 
     async def _rset(self, _: str) -> None:

@@ -1,16 +1,34 @@
 """A frozen edition with its candidates, as the freeze leaves it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from syndicate.domain.delivery import ACCEPTED, Outcome, Standing, State, advance
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from syndicate.domain.audience import Rhythm
+from syndicate.domain.candidate import Placing
+from syndicate.domain.delivery import ACCEPTED, Exclusion, Outcome, Standing, State, advance
 from syndicate.domain.edition import Edition, EditionState
-from syndicate.store import editions, ledger
+from syndicate.store import candidates, editions, ledger
 from syndicate.store.db import Database
 from syndicate.store.ledger import Claimed, Settled
 from tests.factories import NOW, add_reader, make_edition
 
 ALL: dict[str, Any] = {"first": 1, "last": 10**15, "limit": 50, "now": NOW}
+
+
+async def add_candidates(
+    connection: AsyncConnection, edition: Edition, *, after: int, limit: int, now: datetime = NOW
+) -> int | None:
+    """The next `limit` readers of each edition as candidates of the whole of it; the last one's number."""
+    people = await candidates.page(connection, edition, {Rhythm.EACH}, after=after, limit=limit, now=now)
+    reasons = {True: Exclusion.SUPPRESSED.value, False: ""}
+    placings = [
+        Placing(subscriber=one.subscriber, variant=0, reason=reasons[one.suppressed], first_due=now, not_before=None)
+        for one in people
+    ]
+    await candidates.add(connection, edition, placings, now=now)
+    return people[-1].subscriber if people else None
 
 
 async def frozen_edition(db: Database, readers: int = 3, **changes: Any) -> Edition:
@@ -19,7 +37,7 @@ async def frozen_edition(db: Database, readers: int = 3, **changes: Any) -> Edit
         for number in range(readers):
             await add_reader(connection, number)
         edition = await editions.begin(connection, make_edition(**changes))
-        await editions.add_candidates(connection, edition, after=0, limit=10_000, now=NOW)
+        await add_candidates(connection, edition, after=0, limit=10_000)
         await editions.put_books(connection, edition.id, await editions.count_books(connection, edition.id))
         await editions.set_state(connection, edition.id, EditionState.FROZEN, came_from=[EditionState.COMPOSING])
         found = await editions.get(connection, edition.id)

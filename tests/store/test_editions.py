@@ -1,13 +1,12 @@
 """Editions: one a slot, what they hold, and everybody due as a candidate."""
 
 from dataclasses import replace
-from datetime import timedelta
 
-from syndicate.domain.edition import Books, EditionState
-from syndicate.store import audience, editions
+from syndicate.domain.edition import EditionState
+from syndicate.store import editions
 from syndicate.store.db import Database
 from syndicate.store.editions import Rendering, Story
-from tests.factories import NOW, add_article, add_reader, make_article, make_edition
+from tests.factories import NOW, add_article, make_article, make_edition
 from tests.store.editions import frozen_edition, states
 
 RENDERING = Rendering(variant="all", mark="a" * 16, subject="Lintas Pagi", html="<p>ä</p>", text="ä\n")
@@ -70,26 +69,6 @@ async def test_told_is_what_a_finished_edition_of_this_newsletter_held_or_left_o
         await editions.set_state(connection, edition.id, EditionState.HELD, came_from=EditionState)
         assert await editions.told(connection, "pagi", [story.id, "x"]) == {story.id}
         assert await editions.told(connection, "sore", [story.id]) == frozenset()
-
-
-async def test_candidates_come_in_chunks_suppressed_ones_excluded_late_ones_not_at_all(db: Database) -> None:
-    async with db.write() as connection:
-        people = [await add_reader(connection, number) for number in range(5)]
-        await audience.suppress(connection, await audience.digest_of(connection, people[1].id), "bounced", now=NOW)
-        await audience.unsubscribe(connection, "pagi", people[2].id, now=NOW)
-        await audience.unsubscribe(connection, "pagi", people[3].id, now=NOW)
-        await audience.subscribe(connection, "pagi", people[3].id, origin="late", now=NOW + timedelta(seconds=1))
-        edition = await editions.begin(connection, make_edition())
-        assert await editions.missing_candidates(connection, edition) == 3
-        after = await editions.add_candidates(connection, edition, after=0, limit=2, now=NOW)
-        assert after == people[1].id
-        assert await editions.missing_candidates(connection, edition) == 1
-        after = await editions.add_candidates(connection, edition, after=after, limit=2, now=NOW)
-        assert after == people[4].id
-        assert await editions.add_candidates(connection, edition, after=after, limit=2, now=NOW) is None
-        assert await editions.add_candidates(connection, edition, after=0, limit=9, now=NOW) == people[4].id  # again
-        assert await editions.missing_candidates(connection, edition) == 0
-        assert await editions.count_books(connection, edition.id) == Books(candidates=3, excluded=1, open=2)
 
 
 async def test_the_kept_books_are_none_before_the_freeze(db: Database) -> None:

@@ -180,3 +180,18 @@ async def test_a_slot_is_fired_once(db: Database) -> None:
         assert await jobs.newest_slot(connection, "pagi", upto=NOW - timedelta(seconds=1)) is None
         await jobs.forget_runs(connection, before=LATER)
         assert await jobs.newest_slot(connection, "pagi", upto=LATER) is None
+
+
+async def test_a_thousand_are_asked_for_at_once_as_one_by_one(db: Database) -> None:
+    refs = {f"mail:1:{number}": {"first": number} for number in range(1000)}
+    async with db.write() as connection:
+        await jobs.add(connection, lane="bulk", kind="mail", key="mail:1:7", ref={"first": 7}, now=LATER)
+        await jobs.fail(connection, (await jobs.listed(connection, limit=1))[0].id, "ValueError")
+        await jobs.add_all(connection, lane="bulk", kind="mail", refs=refs, now=NOW)
+        found = {job.key: job for job in await jobs.listed(connection, limit=2000)}
+
+    assert found.keys() == refs.keys()
+    assert {key: job.ref for key, job in found.items()} == refs
+    assert {(job.asked, job.not_before) for key, job in found.items() if key != "mail:1:7"} == {(1, NOW)}
+    again = found["mail:1:7"]
+    assert (again.asked, again.not_before, again.state) == (2, NOW, "pending")

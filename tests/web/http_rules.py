@@ -30,7 +30,7 @@ _KINDS: Final = {
     r"/sitemap(?:-[a-z0-9-]+)?\.xml": "sitemap",
     r"/robots\.txt": "robots",
 }
-_NO_PAGES: Final = re.compile(r"/editions/[^/]+/[^/]+|/outbox/.+/html")  # mails, as they were sent
+_NO_PAGES: Final = re.compile(r"/editions/[^/]+/[^/]+|/v/[^/]+|/outbox/.+/html")  # mails, as they were sent
 _TAG: Final = re.compile(r'"[!#-~]+"')
 _LINK: Final = re.compile(r'<([^>]*)>;\s*rel="?([a-z]+)"?')
 

@@ -74,6 +74,7 @@ channel = "outbox"
 name = "mingguan"
 title = "Mingguan"
 schedule = "mon 06:00"
+topics = ["kota", "daerah"]
 from = "Contoh Pos <mingguan@contohpos.example>"
 channel = "outbox"
 [channels.outbox]
@@ -155,6 +156,11 @@ class Paper:
     def token(self, subscriber: int = 1, newsletter: str = "ringkasan", purpose: Purpose = Purpose.UNSUBSCRIBE) -> str:
         """A link's token, signed with the real key."""
         token = Token(purpose=purpose, subscriber=subscriber, newsletter=name_number(newsletter), generation=0)
+        return make_token(self.app.way_out.ring, token)
+
+    def choices(self, subscriber: int = 1, generation: int = 0) -> str:
+        """The token of the link to what a reader chose."""
+        token = Token(purpose=Purpose.PREFERENCES, subscriber=subscriber, newsletter=0, generation=generation)
         return make_token(self.app.way_out.ring, token)
 
     def subscriptions(self, subscriber: int = 1) -> dict[str, Subscription]:

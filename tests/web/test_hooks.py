@@ -99,6 +99,7 @@ def forged(paper: Paper) -> Iterator[dict[str, Any]]:
     yield event(paper, signature=good | {"timestamp": str(int(good["timestamp"]) + 1)})
     yield event(paper, signature=good | {"signature": ""})
     yield event(paper, signature=good | {"signature": "é" * 64})
+    yield event(paper, signature=good | {"signature": "\ud800" * 64})
     yield event(paper, signature=good | {"signature": good["signature"].upper()})
 
 
@@ -144,6 +145,27 @@ def test_looking_changes_nothing_and_needs_no_origin(paper: Paper) -> None:
 
     assert [one.status_code for one in looked] == [200, 404, 405]
     assert post(paper, event(paper), origin="https://mailgun.example", **{"sec-fetch-site": "cross-site"}) == 200
+
+
+def test_t38_a_failure_at_another_address_is_not_held_against_the_reader(paper: Paper) -> None:
+    told = event(paper, "failed")["event-data"] | {
+        "severity": "permanent",
+        "delivery-status": {"enhanced-code": "5.1.1"},
+    }
+    for number, recipient in enumerate(("Dewi@pembaca.example", "lain@pembaca.example")):
+        moment = signature(paper.clock.at + timedelta(seconds=number))
+        assert post(paper, {"signature": moment, "event-data": told | {"recipient": recipient}}) == 200
+    paper.turn(timedelta(0))
+
+    assert [one.verdict for one in reversed(kept(paper))] == ["hard", "soft"]
+
+
+def test_words_that_no_database_takes_are_no_trouble(paper: Paper) -> None:
+    told = event(paper, "failed")["event-data"] | {"delivery-status": {"message": "weg \ud800\0", "code": 550}}
+    assert post(paper, event(paper) | {"event-data": told}) == 200
+    paper.turn(timedelta(0))
+
+    assert [(one.state, one.text) for one in kept(paper)] == [("done", "weg ?")]
 
 
 def test_an_event_of_a_mail_we_never_sent_is_ignored(paper: Paper) -> None:

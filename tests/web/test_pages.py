@@ -109,13 +109,6 @@ def test_a_chosen_language_stays_on_the_way(paper: Paper) -> None:
     assert 'href="/feeds/"' not in page
 
 
-def test_both_languages_have_the_same_words(paper: Paper) -> None:
-    import tomllib
-
-    words = tomllib.loads((assets("templates") / "web" / "words.toml").read_text("utf-8"))
-    assert words["id"].keys() == words["en"].keys()
-
-
 def test_an_article_has_all_that_the_newsroom_wrote(paper: Paper) -> None:
     feed = paper.get("/feeds/terkini.json").json()
     item = next(item for item in feed["items"] if item["title"].startswith("Jembatan"))

@@ -11,6 +11,7 @@ import pytest
 from starlette.routing import Route
 
 from syndicate.domain.account import Role
+from syndicate.domain.token import Purpose
 from syndicate.web.pages import open_front
 from syndicate.web.site import open_site, routes
 from syndicate.web.tally import Tally
@@ -71,6 +72,8 @@ def example(one: House) -> dict[str, str]:
         "slot": one.http.get("/editions/ringkasan/").text.split('href="/editions/ringkasan/')[1].split('"')[0],
         "mail": next((var / "outbox" / "new").iterdir()).name,
         "leave": one.paper.token(),
+        "copy": one.paper.token(purpose=Purpose.VIEW),
+        "choices": one.paper.choices(),
     }
 
 

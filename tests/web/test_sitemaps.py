@@ -253,6 +253,8 @@ def test_robots_txt_names_the_sitemaps_and_closes_what_is_nobody_else_s(paper: P
     assert answer.text.splitlines() == [
         "User-agent: *",
         "Disallow: /u/",
+        "Disallow: /p/",
+        "Disallow: /v/",
         "Disallow: /metrics",
         "Disallow: /healthz",
         "Disallow: /readyz",

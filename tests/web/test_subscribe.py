@@ -3,7 +3,6 @@
 import email.policy
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -18,8 +17,8 @@ import pytest
 from syndicate.domain.audience import SubscriptionState
 from syndicate.domain.consent import Consent, Said
 from syndicate.domain.token import Purpose, Token, make_token, name_number
-from syndicate.settings import assets
 from syndicate.store import audience, consents, sign_ups
+from tests.phrases import PHRASES
 from tests.web import paper as paper_module
 from tests.web.paper import Paper, running
 from tests.web.test_pages import check_reach
@@ -463,10 +462,12 @@ def test_the_api_has_the_form_s_defences(calm: Desk) -> None:
 
 
 def test_texts_that_people_agreed_to_are_never_changed() -> None:
-    texts = tomllib.loads((assets("templates") / "web" / "consent.toml").read_text("utf-8"))["texts"]
-    digests = {one["version"]: hashlib.sha256(f"{one['id']}\n{one['en']}".encode()).hexdigest()[:16] for one in texts}
+    indonesian, english = (PHRASES.words(language, "consent") for language in ("id", "en"))
+    both = {version: f"{text}\n{english[version]}" for version, text in indonesian.items()}
 
-    assert digests == {1: "d698c1f5556f9e38"}
+    assert {version: hashlib.sha256(text.encode()).hexdigest()[:16] for version, text in both.items()} == {
+        "1": "d698c1f5556f9e38"
+    }
 
 
 def test_requests_are_forgotten_and_consents_are_kept(desk: Desk) -> None:

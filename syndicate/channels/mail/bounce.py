@@ -5,18 +5,23 @@ RFC 5965), then flufl.bounce for those who write bounces without form (qmail, Ex
 """
 
 import re
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.message import Message
-from email.parser import BytesParser, Parser
+from email.parser import BytesParser
 from email.utils import getaddresses
 from typing import Any
 
 from flufl.bounce import all_failures
 
 MOST_BYTES = 262_144  # read of one mail: a report stands at its begin, the mail it is about behind it
+MOST_SECONDS = 0.5  # of the processor: a real report takes 0.01; junk that takes more must not cost a child as well
+_AGAIN_SECONDS = 0.05  # a library may swallow what interrupts it
 _MOST_BOUNDARIES = 40  # a real bounce has one to three; each level deeper costs the parser twice
 _MOST_NOTICES = 50
 _MOST_TOKENS = 10
+_MOST_RECIPIENTS = 50  # of one notice
 _MOST_TEXT = 500  # characters
 _SEEN_TEXT = 8192  # characters of a bounce without form in which a reason is looked for
 
@@ -26,12 +31,12 @@ _MAILS = ("message/rfc822", "message/global", "text/rfc822-headers", "message/rf
 _SENT_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-RCPT-To", "To", "Cc")
 _BOUNCE = re.compile(r"(?i)(?<![a-z0-9])b\+([a-z2-7]{29})@")
 _LEAVE = re.compile(r"(?i)(?<![a-z0-9])u\+([a-z2-7]{53})@")
-_NAME = re.compile(r"(?i)<(e\d{1,15}\.[a-z2-7]{16})@")  # left side of a Message-ID of ours
 _LINK = re.compile(r"/u/([A-Za-z0-9_-]{44})(?![A-Za-z0-9_-])")
 _LOCAL_PART = re.compile(r"[^\s<>()\[\],;:\"@]{1,64}@")
 _BOUNDARY = re.compile(rb"(?i)boundary\s*=")
 _STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
 _TYPE = re.compile(r"\s*[a-z]{3,10}\s*;")  # "smtp;" before the words, RFC 3464 §2.1.2
+_MAILBOX = re.compile(r"(?i)\s*(?:rfc822|utf-8)\s*;\s*<?([^\s<>;]{1,64}@[^\s<>;]{1,255}?)>?\s*")  # RFC 6533 §3
 _ASCII = bytes(byte if byte < 128 else ord("?") for byte in range(256))  # 8-bit heads trip the library up
 _MACHINE = re.compile(r"(?i)mailer-daemon|postmaster")
 # RFC 3834 §5 and what was there before it. Our mails ask for none of these, and get them all the same.
@@ -43,6 +48,34 @@ _ANSWERS = re.compile(
 
 def read_report(payload: bytes, options: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The fields of `domain.receipt.Report`. Raises ValueError for what no mail system writes."""
+    try:
+        with _in_time():
+            return _read(payload), b""
+    except _TooLong:
+        raise ValueError("it takes too long") from None
+
+
+class _TooLong(BaseException):
+    """Not for the libraries within, which may catch what they take for theirs."""
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Interrupts what Python does within, by the processor's time, so that a busy machine hurts nobody."""
+
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS, _AGAIN_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _read(payload: bytes) -> dict[str, Any]:
     if len(_BOUNDARY.findall(payload)) > _MOST_BOUNDARIES:
         raise ValueError("too many parts")
     mail = BytesParser().parsebytes(payload[:MOST_BYTES])
@@ -55,7 +88,7 @@ def read_report(payload: bytes, options: dict[str, Any]) -> tuple[dict[str, Any]
         notices = _guess(BytesParser().parsebytes(payload[:MOST_BYTES].translate(_ASCII)))
     quoted = "\n".join(_quoted(parts, feedback))
     sent_to = "\n".join(_values(mail, *_SENT_TO))
-    report = {
+    return {
         "null_sender": [value.strip() for value in _values(mail, "Return-Path")[:1]] == ["<>"],
         "form": form,
         "automatic": automatic,
@@ -64,10 +97,8 @@ def read_report(payload: bytes, options: dict[str, Any]) -> tuple[dict[str, Any]
         "bounce_tokens": _tokens(_BOUNCE, sent_to),
         "leave_tokens": _tokens(_LEAVE, sent_to),
         "quoted_bounce_tokens": _tokens(_BOUNCE, quoted),
-        "quoted_names": _tokens(_NAME, quoted),
         "quoted_leave_tokens": _tokens(_LINK, quoted, folded=False) + _tokens(_LEAVE, quoted),
     }
-    return report, b""
 
 
 def _form(mail: Message) -> str:
@@ -87,25 +118,33 @@ def _parts(mail: Message) -> Iterator[Message]:
         yield mail
 
 
-def _notices(part: Message) -> list[dict[str, str]]:
+def _notices(part: Message) -> list[dict[str, Any]]:
     """One for each recipient. The first block is about the whole."""
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     for block in _blocks(part):
         if (action := _word(_field(block, "Action"))) in _ACTIONS:
             status = _STATUS.match(_field(block, "Status"))
             text = _TYPE.sub("", _field(block, "Diagnostic-Code"), count=1)
-            found.append({"action": action, "status": status[1] if status else "", "text": _line(text)})
+            recipients = [_field(block, name) for name in ("Original-Recipient", "Final-Recipient")]
+            who = [hit[1] for recipient in recipients if (hit := _MAILBOX.fullmatch(recipient))]
+            found.append(_notice(action, status[1] if status else "", text, who))
     return found
+
+
+def _notice(action: str, status: str, text: str, recipients: Sequence[str]) -> dict[str, Any]:
+    return {"action": action, "status": status, "text": _line(text), "recipients": list(recipients)}
 
 
 def _blocks(part: Message) -> list[Message]:
     """The parser makes a Message of each block, but not of those of RFC 6533: there the others are left as its text."""
     blocks = [block for block in part.get_payload() if isinstance(block, Message)]
-    rest = blocks[0].get_payload() if len(blocks) == 1 else None
-    return [*blocks, *map(Parser().parsestr, rest.split("\n\n"))] if isinstance(rest, str) else blocks
+    rest = blocks[0].get_payload(decode=True) if len(blocks) == 1 else None
+    if not isinstance(rest, bytes):
+        return blocks
+    return [*blocks, *map(BytesParser().parsebytes, re.split(rb"\r?\n\r?\n", rest, maxsplit=_MOST_NOTICES))]
 
 
-def _guess(mail: Message) -> list[dict[str, str]]:
+def _guess(mail: Message) -> list[dict[str, Any]]:
     """A bounce without form. Its reason is looked for in its first words."""
     parts = [part for part in _parts(mail) if part.get_content_type() not in _MAILS]
     text = next((_text(part) for part in parts if part.get_content_maintype() == "text"), "")
@@ -117,7 +156,9 @@ def _guess(mail: Message) -> list[dict[str, str]]:
     passing, lasting = all_failures(mail)
     if not passing and not lasting:
         return []
-    return [{"action": "failed" if lasting else "delayed", "status": "", "text": _reason(text)}]
+    found = [*lasting] if lasting else [*passing]
+    who = sorted(address.decode("ascii", "replace") for address in found)[:_MOST_RECIPIENTS]
+    return [_notice("failed" if lasting else "delayed", "", _reason(text), who)]
 
 
 def _reason(text: str) -> str:
@@ -157,7 +198,8 @@ def _quoted(parts: list[Message], feedback: Message | None) -> Iterator[str]:
 def _field(block: Message, name: str) -> str:
     """A field of a block; `message/feedback-report` holds its fields as a Message of its own."""
     if name in block:
-        return str(block[name])
+        raw = next(str(value) for field, value in block.raw_items() if field.lower() == name.lower())
+        return raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # RFC 6533 has UTF-8 there
     inner = block.get_payload() if block.get_content_maintype() == "message" else None
     blocks = [one for one in inner if isinstance(one, Message)] if isinstance(inner, list) else []
     return next((str(one[name]) for one in blocks if name in one), "")

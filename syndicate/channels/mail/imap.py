@@ -10,7 +10,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from socket import socket
+from socket import SHUT_RDWR, socket
+from threading import Lock
 from typing import Any, ClassVar, Literal
 
 from syndicate.channels.mail.bounce import MOST_BYTES
@@ -19,6 +20,7 @@ from syndicate.net import connect
 
 _AT_ONCE = 50  # mails
 _MOST_AT_A_LOOK = 5000
+_LONGEST_LITERAL = MOST_BYTES + 1024  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,8 @@ class ImapConfig:
     tls: Literal["tls", "starttls", "none"] = "tls"
     folder: str = "INBOX"
     ca_file: str | None = None
-    timeout_seconds: float = 30.0  # for a connection, and for each step
+    timeout_seconds: float = 30.0  # for a connection, and for each wait
+    look_seconds: float = 240.0  # for a whole look, however chatty the server is; a minute later there is another one
 
 
 class _Trouble(Exception):
@@ -47,14 +50,47 @@ _TROUBLES = (OSError, imaplib.IMAP4.error, _Trouble, ValueError, ArithmeticError
 class _Client(imaplib.IMAP4):
     """The library's client on a socket of ours."""
 
-    def __init__(self, config: ImapConfig, context: ssl.SSLContext | None) -> None:
-        self._config, self._context = config, context
+    def __init__(self, config: ImapConfig, context: ssl.SSLContext | None, line: "_Line") -> None:
+        self._config, self._context, self._line = config, context, line
         super().__init__(config.host, config.port, config.timeout_seconds)
 
     def _create_socket(self, timeout: float | None) -> socket:
         tls = self._context if self._config.tls == "tls" else None
         seconds = self._config.timeout_seconds
-        return connect.open_socket(self._config.host, self._config.port, tls=tls, seconds=seconds)
+        opened = connect.open_socket(self._config.host, self._config.port, tls=tls, seconds=seconds)
+        self._line.hold(opened)
+        return opened
+
+    def read(self, size: int) -> bytes:
+        """What the server says to be so long, as a literal."""
+        if size > _LONGEST_LITERAL:
+            raise self.abort("it sends more than was asked for")
+        return super().read(size)
+
+
+class _Line:
+    """The socket of a look, so that the look can be ended from outside: a thread that reads can't be."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._socket: socket | None = None
+        self.is_cut = False
+
+    def hold(self, opened: socket) -> None:
+        """Called by the thread that opened it."""
+        with self._lock:
+            self._socket = opened
+            cut = self.is_cut
+        if cut:
+            self.cut()
+
+    def cut(self) -> None:
+        """Whoever reads or writes there gets an error at once."""
+        with self._lock:
+            self.is_cut, opened = True, self._socket
+        if opened is not None:
+            with suppress(OSError):
+                socket.shutdown(opened, SHUT_RDWR)  # not TLS's own: a thread is in it
 
 
 class ImapMailbox:
@@ -68,9 +104,11 @@ class ImapMailbox:
     async def empty(self, keep: Callable[[Sequence[bytes]], Awaitable[None]]) -> str:
         """BODY.PEEK: a mail isn't seen before we say so."""
         client: _Client | None = None
+        line, loop = _Line(), asyncio.get_running_loop()
+        deadline = loop.call_later(self._config.look_seconds, line.cut)
         problem = ""
         try:
-            client = await asyncio.to_thread(self._open)
+            client = await asyncio.to_thread(self._open, line)
             numbers = await asyncio.to_thread(_unseen, client)
             for start in range(0, len(numbers), _AT_ONCE):
                 mails, failure = await asyncio.to_thread(_fetch, client, numbers[start : start + _AT_ONCE])
@@ -79,25 +117,27 @@ class ImapMailbox:
                     await asyncio.to_thread(_flag, client, list(mails))
                 problem = self._words(failure) if failure else problem
         except _TROUBLES as error:
-            return self._words(error)
+            problem = self._words(error)
         finally:
             if client is not None:
                 await asyncio.to_thread(_leave, client)
-        return problem
+            deadline.cancel()
+        return f"the look took more than {self._config.look_seconds:g} s" if line.is_cut else problem
 
     async def probe(self) -> str:
         """Signs in, opens the folder, and leaves."""
         try:
-            await asyncio.to_thread(_leave, await asyncio.to_thread(self._open))
+            await asyncio.to_thread(_leave, await asyncio.to_thread(self._open, _Line()))
         except _TROUBLES as error:
             return self._words(error)
         return ""
 
-    def _open(self) -> _Client:
-        client = _Client(self._config, self._context)
+    def _open(self, line: _Line) -> _Client:
+        client = _Client(self._config, self._context, line)
         try:
             if self._config.tls == "starttls":
                 client.starttls(self._context)
+                line.hold(client.sock)  # another one by now
             self._sign_in(client)
             _said(client.select(_quoted(self._config.folder)))
         except BaseException:

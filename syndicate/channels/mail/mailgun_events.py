@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -57,7 +58,10 @@ def read_event(body: bytes) -> Report:
     hit = _BOUNCE.fullmatch(_word(_table(event, "user-variables"), "bounce"))
     said = _said(event)
     told_by_machine = "leaves" not in said
-    return Report(**said, null_sender=told_by_machine, bounce_tokens=(hit[1].lower(),) if hit else ())
+    told = Report(**said, null_sender=told_by_machine, bounce_tokens=(hit[1].lower(),) if hit else ())
+    recipient = _word(event, "recipient")
+    about = tuple(replace(notice, recipients=(recipient,) if recipient else ()) for notice in told.notices)
+    return replace(told, notices=about)
 
 
 def _said(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,5 +105,6 @@ def _table(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _word(within: Mapping[str, Any], name: str) -> str:
+    """Without lone surrogates, which JSON can write and neither UTF-8 nor a database can."""
     found = within.get(name)
-    return found if isinstance(found, str) else ""
+    return found.encode("utf-8", "replace").decode() if isinstance(found, str) else ""
