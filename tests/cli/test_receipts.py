@@ -41,6 +41,7 @@ def come_back(paper: Path, bounces: Path, name: str) -> str:
     found = {key: re.search(pattern, mail, re.M) for key, pattern in hole.items()}
     values = {key: hit[1] for key, hit in found.items() if hit}
     text = (CORPUS / f"{name}.eml").read_text("utf-8").replace("{mailed}", "").replace("{name}", "")
+    text = text.replace(READER_S, values["reader"])
     (bounces / "new" / f"{name}.mx").write_text(
         text.replace("{bounce}", values["bounce"]).replace("{link}", values["link"]).replace(READER_S, values["reader"])
     )
