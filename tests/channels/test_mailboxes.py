@@ -278,12 +278,16 @@ async def test_a_silent_server_is_left() -> None:
 
 @pytest.mark.parametrize("begin", [b"* OK ready\r\n", b"* "], ids=["lines", "one line"])
 async def test_a_server_that_never_stops_talking_is_left(begin: bytes) -> None:
+    hung_up = asyncio.Event()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while True:
                 writer.write(begin)
                 await writer.drain()
                 await asyncio.sleep(0.01)  # a server's own pace, slower than any of our limits in bytes
+        writer.close()
+        hung_up.set()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -291,6 +295,7 @@ async def test_a_server_that_never_stops_talking_is_left(begin: bytes) -> None:
         box = ImapMailbox(ImapConfig(name="p", look_seconds=0.5, **values))
         async with asyncio.timeout(PATIENCE):
             problem = await box.empty(Kept())
+            await hung_up.wait()
 
     assert problem == "the look took more than 0.5 s"
 

@@ -43,7 +43,7 @@ def come_back(paper: Path, bounces: Path, name: str) -> str:
     text = (CORPUS / f"{name}.eml").read_text("utf-8").replace("{mailed}", "").replace("{name}", "")
     text = text.replace(READER_S, values["reader"])
     (bounces / "new" / f"{name}.mx").write_text(
-        text.replace("{bounce}", values["bounce"]).replace("{link}", values["link"]).replace(READER_S, values["reader"])
+        text.replace("{bounce}", values["bounce"]).replace("{link}", values["link"])
     )
     return values["reader"]
 
