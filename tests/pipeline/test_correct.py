@@ -180,7 +180,7 @@ async def test_what_would_follow_is_said_and_nothing_is_written(db: Database, tm
     edition = await office.freeze(3)
     await plan_pushes(db, endpoints[:2], now=NOW)
     await know_endpoints(db, endpoints[2:])
-    await office.send(edition, last=2)
+    await office.send_first(edition, 2)
     async with db.write() as connection:
         for name in ("portal", "mati"):
             ((push, _),) = await partners.claim(connection, name, owner="a", limit=1, now=NOW)
@@ -206,7 +206,7 @@ async def test_an_edition_that_is_being_sent_with_a_withdrawn_story_is_put_on_ho
     mailer = ScriptedMailer()
     office = Postoffice(db, tmp_path, mailer)
     edition = await office.freeze(3)
-    await office.send(edition, last=1)
+    await office.send_first(edition)
     await change_article(db, make_article(1).id, WITHDRAW, who=WHO, now=NOW)
     await office.send(edition)
 

@@ -52,7 +52,7 @@ async def test_what_is_being_sent_stops_at_once_and_goes_on_afterwards(
     office: Postoffice, mailer: ScriptedMailer
 ) -> None:
     edition = await office.freeze(3)
-    await office.send(edition, last=1)
+    await office.send_first(edition)
     stopped = await pause_newsletter(office.db, PAUSE)
     await office.send(edition)
     between = len(mailer.sent)

@@ -174,7 +174,7 @@ async def test_an_address_we_must_not_write_to_is_not_tried_again(office: Postof
 async def test_nothing_of_a_cancelled_edition_is_tried_again(office: Postoffice, mailer: ScriptedMailer) -> None:
     mailer.answers[address(0)] = deque([REFUSED])
     edition = await office.freeze(2)
-    await office.send(edition, last=1)
+    await office.send_first(edition)
     await cancel_edition(office.db, edition, why="salah", now=NOW)
 
     with pytest.raises(Refused, match="cancelled"):

@@ -84,12 +84,19 @@ def test_a_replayed_token_counts_once_whatever_it_tells(paper: Paper) -> None:
     assert paper.subscriptions()["ringkasan"].state is SubscriptionState.ACTIVE
 
 
-@pytest.mark.parametrize("age", [timedelta(minutes=6), timedelta(minutes=-6), timedelta(days=900)])
-def test_an_old_event_is_told_to_stop(paper: Paper, age: timedelta) -> None:
+@pytest.mark.parametrize("age", [timedelta(hours=13), timedelta(minutes=-6), timedelta(days=900)])
+def test_an_event_of_another_day_or_of_the_future_is_told_to_stop(paper: Paper, age: timedelta) -> None:
     old = event(paper, signature=signature(paper.clock.at - age))
 
     assert post(paper, old) == 406
     assert kept(paper) == []
+
+
+def test_an_event_that_could_not_come_while_we_were_down_is_taken_once(paper: Paper) -> None:
+    late = event(paper, signature=signature(paper.clock.at - timedelta(hours=8, minutes=10)))
+
+    assert [post(paper, late), post(paper, late)] == [200, 200]
+    assert len(kept(paper)) == 1
 
 
 def forged(paper: Paper) -> Iterator[dict[str, Any]]:
