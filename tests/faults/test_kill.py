@@ -1,7 +1,9 @@
 """`kill -9` at any system call loses nothing and doubles nothing (R01, R02). The sinks alone say who got what."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,11 @@ POSTGRES_SMTP_POINTS = [
     *[("recvfrom", n) for n in (400, 1100, 1700)],
 ]
 MANY = [(call, n) for call in ("fdatasync", "fsync", "rename", "sendto", "recvfrom") for n in range(1, 120, 4)]
+
+
+def in_turns(points: Sequence[tuple[str, int]]) -> list[Any]:
+    """Every second point always, the others with `make test-long`: random moments are the part of `test_storm.py`."""
+    return [pytest.param(point, marks=[pytest.mark.long] if place % 2 else []) for place, point in enumerate(points)]
 
 
 def case_id(point: object) -> str:
@@ -111,28 +118,28 @@ async def test_a_kill_is_a_kill(tmp_path: Path, sqlite_store: str, syscall: str)
         assert await run_and_kill(project, syscall, 2)
 
 
-@pytest.mark.parametrize("point", MAILDIR_POINTS, ids=case_id)
+@pytest.mark.parametrize("point", in_turns(MAILDIR_POINTS), ids=case_id)
 async def test_a_kill_settles_every_doubt_by_looking_into_the_maildir(
     tmp_path: Path, sqlite_store: str, point: tuple[str, int]
 ) -> None:
     await maildir_survives(tmp_path / "project", sqlite_store, point)
 
 
-@pytest.mark.parametrize("point", POSTGRES_MAILDIR_POINTS, ids=case_id)
+@pytest.mark.parametrize("point", in_turns(POSTGRES_MAILDIR_POINTS), ids=case_id)
 async def test_a_kill_on_postgres_settles_every_doubt_by_looking(
     tmp_path: Path, postgres_store: str, point: tuple[str, int]
 ) -> None:
     await maildir_survives(tmp_path / "project", postgres_store, point)
 
 
-@pytest.mark.parametrize("point", SMTP_POINTS, ids=case_id)
+@pytest.mark.parametrize("point", in_turns(SMTP_POINTS), ids=case_id)
 async def test_a_kill_leaves_at_most_what_was_on_the_wire_in_doubt(
     tmp_path: Path, sqlite_store: str, point: tuple[str, int]
 ) -> None:
     await smtp_survives(tmp_path / "project", sqlite_store, point, Behaviour(drop_after_body=97))
 
 
-@pytest.mark.parametrize("point", PIPELINED_SMTP_POINTS, ids=case_id)
+@pytest.mark.parametrize("point", in_turns(PIPELINED_SMTP_POINTS), ids=case_id)
 async def test_a_kill_while_envelopes_are_announced_leaves_no_more_in_doubt(
     tmp_path: Path, sqlite_store: str, point: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +147,7 @@ async def test_a_kill_while_envelopes_are_announced_leaves_no_more_in_doubt(
     await smtp_survives(tmp_path / "project", sqlite_store, point, Behaviour(drop_after_body=97))
 
 
-@pytest.mark.parametrize("point", POSTGRES_SMTP_POINTS, ids=case_id)
+@pytest.mark.parametrize("point", in_turns(POSTGRES_SMTP_POINTS), ids=case_id)
 async def test_a_kill_on_postgres_leaves_at_most_what_was_on_the_wire_in_doubt(
     tmp_path: Path, postgres_store: str, point: tuple[str, int]
 ) -> None:
