@@ -121,6 +121,7 @@ def _of_readers(front: Front, texts: ConsentTexts) -> list[BaseRoute]:
         Route("/p/{token}", partial(readers.say_methods, front), methods=["OPTIONS"]),
         Route("/p/{token}/address", desk.show),
         Route("/p/{token}/address", refused_to_others(front, rights.ask_address), methods=["POST"]),
+        Route("/p/{token}/data", desk.show),
         Route("/p/{token}/data", refused_to_others(front, rights.give_holdings), methods=["POST"]),
         Route("/p/{token}/erase", rights.show_erasure),
         Route("/p/{token}/erase", refused_to_others(front, rights.erase), methods=["POST"]),
