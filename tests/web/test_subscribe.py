@@ -328,7 +328,9 @@ def test_pages_are_valid_and_can_be_reached_by_everybody(desk: Desk) -> None:
 
 
 def test_without_newsletters_there_is_nothing_to_subscribe_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper_module, "CONFIG", re.sub(r"\[\[newsletters\]\]\n[^\[]+", "", paper_module.CONFIG))
+    monkeypatch.setattr(
+        paper_module, "CONFIG", re.sub(r"\[\[newsletters\]\]\n(?:[^\[].*\n|\n)+", "", paper_module.CONFIG)
+    )
     with running(tmp_path, sample=False) as paper:
         assert paper.get("/subscribe").status_code == paper.get(API).status_code == 404
         assert "/subscribe" not in paper.get("/").text
